@@ -1,0 +1,53 @@
+# Everything a person does with this repository. `make help` lists it.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench bench-quick generate clean
+
+help:  ## Show what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("otelml needs Python 3.10 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 10) else 0)'
+	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@echo "installing otelml and what the demo needs (about a minute)"
+	@$(BIN)/python -m pip install --quiet --editable '.[all]'
+	@touch $@
+
+$(VENV)/.installed-dev: $(STAMP)
+	@echo "installing what the tests need"
+	@$(BIN)/python -m pip install --quiet --group test --group lint
+	@touch $@
+
+demo: $(STAMP)  ## Run the demo service, traffic and the viewer; Ctrl-C ends all
+	@exec $(BIN)/otelml demo $(ARGS)
+
+test: $(VENV)/.installed-dev  ## Run the tests (installs Chromium by apt-get where root)
+	@./tests/install-browser
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev  ## Check style, types, layers, generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+
+bench: $(VENV)/.installed-bench  ## Measure every figure of the performance targets
+	$(BIN)/python -m benchmarks
+
+bench-quick: $(VENV)/.installed-bench  ## The same with fewer repeats
+	$(BIN)/python -m benchmarks --quick
+
+$(VENV)/.installed-bench: $(VENV)/.installed-dev
+	@$(BIN)/python -m pip install --quiet --group bench
+	@touch $@
+
+generate: $(VENV)/.installed-dev  ## Write the generated documents
+	$(BIN)/python docs/generate.py

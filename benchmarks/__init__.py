@@ -1,0 +1,1 @@
+"""Measurements of every performance target; run with ``make bench``."""

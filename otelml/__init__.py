@@ -1,0 +1,36 @@
+"""OpenTelemetry for services that serve machine-learning models.
+
+One call, and a service emits traces, metrics and logs of its predictions::
+
+    import otelml
+
+    otelml.init("loan-api")
+"""
+
+from __future__ import annotations
+
+from otelml._decorators import predict, stage
+from otelml._feedback import feedback
+from otelml._init import Telemetry, init, shutdown
+from otelml._models import register_model
+from otelml._version import __version__
+from otelml.config import FeedbackOptions, LogOptions, MetricOptions, TraceOptions
+from otelml.prediction import Prediction as prediction  # noqa: N813 - read as a verb, `with prediction(...)`
+from otelml.prediction import current_prediction
+
+__all__ = [
+    "FeedbackOptions",
+    "LogOptions",
+    "MetricOptions",
+    "Telemetry",
+    "TraceOptions",
+    "__version__",
+    "current_prediction",
+    "feedback",
+    "init",
+    "predict",
+    "prediction",
+    "register_model",
+    "shutdown",
+    "stage",
+]

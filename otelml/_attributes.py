@@ -1,0 +1,112 @@
+"""Attributes of spans and metrics, built apart from each other: they have different readers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from otelml import _results, semconv
+
+if TYPE_CHECKING:
+    from otelml._cardinality import Key
+    from otelml.prediction import Prediction, Stage
+
+
+def results_of(owner: Prediction) -> _results.Results:
+    """Return the results of a prediction, row by row."""
+    return _results.normalise(
+        owner.row_count(),
+        owner.label,
+        owner.value,
+        owner.confidence,
+        owner.probabilities,
+        owner.classes,
+    )
+
+
+def model_of(owner: Prediction) -> dict[str, Any]:
+    """Return the attributes that every span of a prediction has."""
+    attributes: dict[str, Any] = {semconv.ML_MODEL_NAME: owner.model}
+    if owner.version:
+        attributes[semconv.ML_MODEL_VERSION] = owner.version
+    if owner.variant:
+        attributes[semconv.ML_MODEL_VARIANT] = owner.variant
+    return attributes
+
+
+def of_stage(owner: Prediction, stage: Stage) -> dict[str, Any]:
+    """Return the attributes of a stage's span."""
+    attributes = model_of(owner)
+    attributes[semconv.ML_STAGE_NAME] = stage.name
+    if stage.inferred:
+        attributes[semconv.ML_STAGE_INFERRED] = True
+    if stage.error:
+        attributes[semconv.ERROR_TYPE] = stage.error
+    return attributes
+
+
+def of_prediction(owner: Prediction, results: _results.Results) -> dict[str, Any]:
+    """Return the attributes of a prediction's span."""
+    attributes = model_of(owner)
+    rows = owner.row_count()
+    attributes[semconv.ML_PREDICTION_ROWS_ATTRIBUTE] = rows
+    if owner.id:
+        attributes[semconv.ML_PREDICTION_ID] = owner.id
+    if owner.framework:
+        attributes[semconv.ML_MODEL_FRAMEWORK] = owner.framework
+    if owner.features is not None:
+        width = _width(owner.features.data)
+        if width is not None:
+            attributes[semconv.ML_FEATURE_COUNT] = width
+    if any(stage.inferred for stage in owner.stages):
+        attributes[semconv.ML_PREDICTION_INFERRED_STAGES] = True
+    if rows == 1 or len(set(results.labels)) == 1:
+        if results.labels:
+            attributes[semconv.ML_PREDICTION_LABEL] = results.labels[0]
+        if results.values is not None and np.isfinite(results.values[0]):
+            attributes[semconv.ML_PREDICTION_VALUE_ATTRIBUTE] = float(results.values[0])
+    if results.confidences is not None and np.isfinite(results.confidences).any():
+        # The least sure row of a batch is the one worth finding.
+        lowest = float(np.nanmin(results.confidences))
+        attributes[semconv.ML_PREDICTION_CONFIDENCE_ATTRIBUTE] = lowest
+    if owner.error:
+        attributes[semconv.ERROR_TYPE] = owner.error
+    return attributes
+
+
+def _width(data: Any) -> int | None:
+    if isinstance(data, dict):
+        return len(data)
+    shape = getattr(data, "shape", None)
+    if shape is not None:
+        return int(shape[-1])
+    if isinstance(data, list) and data:
+        return len(data[0])
+    return len(data) if isinstance(data, tuple) else None
+
+
+def description_of(owner: Prediction) -> str:
+    """Return the description of a failed prediction's status, as the SDK words it."""
+    error = owner.exception
+    if error is None:
+        return owner.error
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - a hostile __str__ must not cost the span
+        return type(error).__name__
+
+
+def model_key(owner: Prediction) -> Key:
+    """Return the model part of a metric stream: name and version."""
+    return (
+        (semconv.ML_MODEL_NAME, owner.model),
+        (semconv.ML_MODEL_VERSION, owner.version),
+    )
+
+
+def variant_key(owner: Prediction) -> Key:
+    """Return the model part of a metric stream, with the variant where there is one."""
+    if owner.variant:
+        return (*model_key(owner), (semconv.ML_MODEL_VARIANT, owner.variant))
+    return model_key(owner)

@@ -1,0 +1,93 @@
+"""Measurements straight into the SDK's aggregations, where the SDK has them.
+
+Recording through the API cleans and hashes the attributes each time, which is most of its cost;
+the worker records the same few streams over and over. A :class:`BoundStream` looks the stream's
+aggregations up once and hands later measurements to them: the same objects, so temporality,
+views, readers and exemplars are the SDK's own. Where anything looks otherwise than expected
+(another SDK, a foreign meter), measurements go through the API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from opentelemetry.context import Context
+
+_NO_CONTEXT = Context()
+
+
+class _Measured(NamedTuple):
+    """What an aggregation reads of a measurement."""
+
+    value: float
+    time_unix_nano: int
+    instrument: Any
+    context: Context
+    attributes: dict[str, str]
+
+
+class BoundStream:
+    """One stream of one synchronous instrument.
+
+    Args:
+        instrument: The instrument, of any SDK.
+        write: Its ``add`` or ``record``.
+        attributes: The stream's attributes.
+    """
+
+    __slots__ = ("_aggregates", "_attributes", "_filter", "_instrument", "_storages", "_write")
+
+    def __init__(
+        self, instrument: Any, write: Callable[..., None], attributes: dict[str, str]
+    ) -> None:
+        self._instrument = instrument
+        self._write = write
+        self._attributes = attributes
+        self._storages: Any = None
+        self._aggregates: list[Callable[[Any, bool], None]] = []
+        self._filter: Any = None
+
+    def write(self, amount: float, time_ns: int, context: Context | None) -> None:
+        """Record ``amount``; ``context`` gives its exemplar the ids."""
+        consumer = getattr(self._instrument, "_measurement_consumer", None)
+        storages = getattr(consumer, "_reader_storages", None)
+        if storages is None or storages is not self._storages or not self._aggregates:
+            self._write(amount, self._attributes, context)
+            self._bind(consumer, storages)
+            return
+        within = context if context is not None else _NO_CONTEXT
+        measured = _Measured(amount, time_ns, self._instrument, within, self._attributes)
+        sampled = context is not None and self._filter(amount, time_ns, self._attributes, within)
+        for aggregate in self._aggregates:
+            aggregate(measured, sampled)
+
+    def _bind(self, consumer: Any, storages: Any) -> None:
+        self._storages = storages
+        self._aggregates = []
+        try:
+            found = [
+                match._attributes_aggregation[_key(match, self._attributes)].aggregate  # noqa: SLF001 - see the module
+                for storage in storages.values()
+                for match in storage._instrument_view_instrument_matches[self._instrument]  # noqa: SLF001 - as above
+            ]
+            self._filter = consumer._sdk_config.exemplar_filter.should_sample  # noqa: SLF001 - as above
+        except (AttributeError, KeyError, TypeError):
+            self._storages = None  # try again: the API has the last word until then
+            return
+        self._aggregates = found
+
+
+def _key(match: Any, attributes: dict[str, str]) -> Any:
+    if match._view._attribute_keys is not None:  # noqa: SLF001 - a view that drops attributes
+        raise KeyError
+    values = match._attributes_aggregation  # noqa: SLF001 - see the module
+    for key in values:
+        if dict(_pairs(key)) == attributes:
+            return key
+    raise KeyError
+
+
+def _pairs(key: Any) -> list[tuple[str, str]]:
+    _, pairs = key
+    return [(name, value) for name, (_, value) in pairs]

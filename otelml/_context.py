@@ -1,0 +1,30 @@
+"""The request around a prediction, and leaving a context that may be another thread's."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import context
+
+if TYPE_CHECKING:
+    from otelml._scope import RequestScope
+
+request_scope: ContextVar[RequestScope | None] = ContextVar("otelml-request", default=None)
+
+
+def leave(own: context.Context, token: Token[Any] | None) -> None:
+    """Undo ``attach`` of ``own``, unless the code has left that context already."""
+    if context.get_current() is own:
+        detach(token)
+
+
+def detach(token: Token[Any] | None) -> None:
+    """Undo ``attach``; quietly do nothing where the token belongs to another context."""
+    if token is None:
+        return
+    try:
+        # The public detach() logs an error for a foreign token, which is no fault of the app's.
+        context._RUNTIME_CONTEXT.detach(token)  # noqa: SLF001 - see above  # pyright: ignore[reportPrivateUsage]
+    except (ValueError, RuntimeError):
+        return

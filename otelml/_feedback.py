@@ -1,0 +1,149 @@
+"""Labels that arrive later: checked, de-duplicated, and sent to where their prediction went."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from otelml import _results, _runtime, semconv
+from otelml.exceptions import FeedbackError
+from otelml.quality import tokens
+
+_MAX_TEXT = 200
+
+
+@dataclass(frozen=True)
+class FeedbackResult:
+    """What became of a label.
+
+    Args:
+        model: Name of the model that made the prediction.
+        version: Its version.
+        predicted: The predicted label or value, as text.
+        actual: The label, as text.
+        outcome: ``correct``, ``wrong``, ``recorded`` (nothing to compare with), ``duplicate``
+            (the same label again: not counted), or ``conflict`` (another label than before from
+            the same source: the newest wins).
+        delay_s: Seconds from the prediction to the label.
+    """
+
+    model: str
+    version: str
+    predicted: str
+    actual: str
+    outcome: str
+    delay_s: float
+
+
+@dataclass(frozen=True)
+class FeedbackRecord:
+    """A label on its way to the worker."""
+
+    token: tokens.Token
+    result: FeedbackResult
+    source: str
+    reviewer: str
+    time_ns: int
+    previous: str | None
+
+
+@dataclass(frozen=True)
+class RejectedRecord:
+    """A label that was refused."""
+
+    reason: str
+
+
+def _time_ns(timestamp: Any) -> int:
+    if timestamp is None:
+        return time.time_ns()
+    if isinstance(timestamp, datetime):
+        aware = timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=timezone.utc)
+        return int(aware.timestamp() * 1e9)
+    if isinstance(timestamp, (int, float)) and not isinstance(timestamp, bool):
+        if math.isfinite(timestamp) and timestamp >= 0:
+            return int(timestamp * 1e9)
+    raise FeedbackError(
+        f"timestamp is {timestamp!r:.80}; it must be a datetime or seconds since the epoch",
+        "timestamp",
+    )
+
+
+def _text(name: str, value: Any, default: str) -> str:
+    if value is None:
+        return default
+    if not isinstance(value, str):
+        raise FeedbackError(f"{name} is {value!r:.80}; it must be a text", name)
+    return value[:_MAX_TEXT]
+
+
+def _actual(value: Any, *, is_number: bool) -> str:
+    if isinstance(value, (dict, list, tuple, set)) or value is None:
+        raise FeedbackError(f"actual is {value!r:.80}; it must be one label or number", "label")
+    text = _results.label_text(value)
+    if is_number:
+        try:
+            finite = math.isfinite(float(text))
+        except ValueError:
+            finite = False
+        if not finite:
+            raise FeedbackError(f"actual is {value!r:.80}; it must be a finite number", "label")
+    if not text or len(text) > _MAX_TEXT:
+        raise FeedbackError(f"actual must have 1 to {_MAX_TEXT} characters", "label")
+    return text
+
+
+def _outcome(token: tokens.Token, actual: str, previous: str | None) -> str:
+    if previous == actual:
+        return semconv.OUTCOME_DUPLICATE
+    if previous is not None:
+        return semconv.OUTCOME_CONFLICT
+    if not token.label or token.is_value:
+        return semconv.OUTCOME_RECORDED
+    same = tokens.same_label(token.label, actual)
+    return semconv.OUTCOME_CORRECT if same else semconv.OUTCOME_WRONG
+
+
+def feedback(
+    prediction_id: str,
+    actual: Any,
+    *,
+    source: str = "api",
+    reviewer: str | None = None,
+    timestamp: datetime | float | None = None,
+) -> FeedbackResult:
+    """Say what was true for an earlier prediction, on any replica, hours later too.
+
+    Args:
+        prediction_id: What the prediction's ``id`` was.
+        actual: The true label, or the true number of a regression.
+        source: Where the label comes from; the newest of one source wins.
+        reviewer: Who gave it.
+        timestamp: When it became known: a datetime or seconds since the epoch; now by default.
+
+    Raises:
+        FeedbackError: The id is forged, damaged or of another service, or the label is no label.
+            This is the one call of otelml that raises while a service runs: it answers a client.
+    """
+    runtime = _runtime.current()
+    secret = runtime.secret if runtime is not None else None
+    try:
+        token = tokens.decode(prediction_id, secret)
+        label = _actual(actual, is_number=token.is_value)
+        origin, who = _text("source", source, "api"), _text("reviewer", reviewer, "")
+        when = _time_ns(timestamp)
+    except FeedbackError as error:
+        if runtime is not None:
+            runtime.recorder.submit(RejectedRecord(error.reason))
+        raise
+    key = (token.trace_id, token.span_id, token.row, origin)
+    previous = runtime.seen.exchange(key, label) if runtime is not None else None
+    delay = max(0.0, when / 1e9 - token.time_ms / 1e3)
+    outcome = _outcome(token, label, previous)
+    result = FeedbackResult(token.model, token.version, token.label, label, outcome, delay)
+    if runtime is not None:
+        runtime.recorder.submit(FeedbackRecord(token, result, origin, who, when, previous))
+    return result

@@ -1,0 +1,72 @@
+"""The one place that catches everything: telemetry never breaks the service it watches.
+
+Errors are counted by component, and the first of each component is logged.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_logger = logging.getLogger("otelml")
+_lock = threading.Lock()
+errors: Counter[str] = Counter()
+last_error: dict[str, str] = {}
+
+
+def report(component: str, error: BaseException) -> None:
+    """Count an error of ``component`` and log the first one."""
+    with _lock:
+        errors[component] += 1
+        first = errors[component] == 1
+        last_error[component] = f"{type(error).__name__}: {error}"
+    if first:
+        _logger.warning(
+            "otelml: an error in %s was kept away from the service; further ones are counted in "
+            "otelml.errors",
+            component,
+            exc_info=error,
+        )
+
+
+@contextmanager
+def guarded(component: str) -> Iterator[None]:
+    """Keep any error of the block away from its caller."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - the purpose of this module
+        report(component, error)
+
+
+def call(component: str, function: Callable[..., _R], *args: object, **kwargs: object) -> _R | None:
+    """Call ``function``; return None where it raises."""
+    try:
+        return function(*args, **kwargs)
+    except Exception as error:  # noqa: BLE001 - the purpose of this module
+        report(component, error)
+        return None
+
+
+def guard(component: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R | None]]:
+    """Make a function return None where it would raise."""
+
+    def decorate(function: Callable[_P, _R]) -> Callable[_P, _R | None]:
+        @functools.wraps(function)
+        def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R | None:
+            try:
+                return function(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - the purpose of this module
+                report(component, error)
+                return None
+
+        return wrapper
+
+    return decorate

@@ -1,0 +1,50 @@
+"""From a prediction to its id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from otelml import _results
+from otelml.quality import tokens
+
+if TYPE_CHECKING:
+    from otelml.prediction import Prediction
+
+
+def prediction_id(owner: Prediction, row: int) -> str:
+    """Return the token of one row of a prediction; empty where ids are turned off."""
+    runtime = owner.runtime
+    if runtime is None or not runtime.config.feedback.enabled:
+        return ""
+    label, confidence, is_value = _row(owner, row)
+    ids = owner.span.get_span_context()
+    token = tokens.Token(
+        ids.trace_id,
+        ids.span_id,
+        owner.start_ns // 1_000_000,
+        row,
+        confidence,
+        owner.model,
+        owner.version,
+        owner.variant,
+        label,
+        is_value,
+    )
+    return tokens.encode(token, runtime.secret)
+
+
+def _row(owner: Prediction, row: int) -> tuple[str, float, bool]:
+    label, confidence = owner.label, owner.confidence
+    if isinstance(label, (str, bool, int)) and isinstance(confidence, (float, np.floating)):
+        return _results.label_text(label), float(confidence), False
+    results = _results.normalise(
+        owner.row_count(), label, owner.value, confidence, owner.probabilities, owner.classes
+    )
+    found = float(results.confidences[row]) if results.confidences is not None else float("nan")
+    if results.labels:
+        return results.labels[row], found, False
+    if results.values is not None:
+        return repr(float(results.values[row])), found, True
+    return "", found, False

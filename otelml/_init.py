@@ -1,0 +1,198 @@
+"""The boot sequence, and the object it returns."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from otelml import _guard, _runtime, instrumentors
+from otelml._config_sources import resolve
+from otelml._lifecycle import Lifecycle
+from otelml._pipeline import Pipeline
+from otelml._providers import configure_providers, create_providers
+from otelml.config import Config, FeedbackOptions, LogOptions, MetricOptions, TraceOptions
+
+_logger = logging.getLogger("otelml")
+_lock = threading.RLock()
+
+
+class Telemetry:
+    """Telemetry that is running: what :func:`init` returns. A context manager.
+
+    Args:
+        config: The resolved configuration.
+        app: A web application to instrument by name.
+    """
+
+    def __init__(self, config: Config, app: Any = None) -> None:
+        self.config = config
+        self._ended = False
+        self._providers = create_providers(config)
+        configure_providers(self._providers)
+        self._pipeline = Pipeline(config, self._providers)
+        self._pipeline.start()
+        self._instrumented = instrumentors.instrument(config, self._providers, app)
+        self._lifecycle = Lifecycle(self._at_exit, self._after_fork, config.traces.flush_timeout_s)
+        self._lifecycle.install()
+
+    def force_flush(self, timeout_s: float = 5.0) -> bool:
+        """Send everything that has ended; return whether that was done in time.
+
+        Args:
+            timeout_s: Seconds that all signals together may take.
+        """
+        deadline = time.monotonic() + timeout_s
+        return bool(_guard.call("flush", self._flush, deadline))
+
+    def _flush(self, deadline: float) -> bool:
+        drained = self._pipeline.flush(deadline)
+        return self._providers.flush(deadline) and drained
+
+    def shutdown(self, timeout_s: float | None = None) -> bool:
+        """Flush, stop, and take the instrumentation away; a second call does nothing.
+
+        Args:
+            timeout_s: Seconds that all of it may take; ``TraceOptions.flush_timeout_s`` by default.
+
+        Returns:
+            Whether everything was sent in time.
+        """
+        with _lock:
+            if self._ended:
+                return True
+            self._ended = True
+            if _State.telemetry is self:
+                _State.telemetry = None
+        budget = self.config.traces.flush_timeout_s if timeout_s is None else timeout_s
+        deadline = time.monotonic() + budget
+        _guard.call("shutdown", instrumentors.uninstrument, self._instrumented)
+        _guard.call("shutdown", self._pipeline.stop, deadline)
+        done = bool(_guard.call("shutdown", self._providers.shutdown, deadline))
+        _guard.call("shutdown", self._lifecycle.uninstall)
+        return done
+
+    def _at_exit(self, deadline: float) -> None:
+        _guard.call("exit", self._pipeline.stop, deadline)
+        _guard.call("exit", self._providers.shutdown, deadline)
+
+    def _after_fork(self) -> None:
+        _guard.call("fork", self._providers.after_fork)
+        _guard.call("fork", self._pipeline.after_fork)
+
+    def status(self) -> dict[str, Any]:
+        """Return what is instrumented, exporting where, dropped so far, and each last error."""
+        return {
+            "service": dict(self._providers.resource.attributes),
+            "instrumented": list(self._instrumented),
+            "signals": _guard.call("status", self._providers.status) or {},
+            "worker": self._pipeline.status(),
+            "errors": dict(_guard.errors),
+            "last_errors": dict(_guard.last_error),
+        }
+
+    def __enter__(self) -> Telemetry:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.shutdown()
+
+
+class _State:
+    telemetry: Telemetry | None = None
+
+
+def init(
+    service_name: str | None = None,
+    *,
+    service_version: str | None = None,
+    environment: str | None = None,
+    app: Any = None,
+    model: str | None = None,
+    model_version: str | None = None,
+    traces: bool | TraceOptions = True,
+    metrics: bool | MetricOptions = True,
+    logs: bool | LogOptions = True,
+    feedback: bool | FeedbackOptions = True,
+    system: bool = True,
+    instrument: str | Sequence[str] = "auto",
+    resource_attributes: Mapping[str, str | bool | int | float] | None = None,
+) -> Telemetry:
+    """Set up telemetry for this process and instrument what it finds.
+
+    Each value comes from the argument, else the environment, else ``[tool.otelml]`` of
+    ``pyproject.toml``, else the default. Called again with the same options it changes nothing;
+    with other options it warns and changes nothing. After it returns, otelml raises nothing.
+
+    Args:
+        service_name: ``service.name``.
+        service_version: ``service.version``.
+        environment: ``deployment.environment.name``.
+        app: A web application to instrument; those that exist are found without it.
+        model: Name of the model, for predictions that name none.
+        model_version: Its version.
+        traces: False, or options of spans.
+        metrics: False, or options of metrics.
+        logs: False, or options of logs.
+        feedback: False, or options of prediction ids.
+        system: Whether process and host metrics are collected.
+        instrument: ``"auto"``, ``"none"``, or the names of instrumentors.
+        resource_attributes: Further attributes of the resource.
+
+    Raises:
+        ConfigurationError: A key or a value is wrong.
+        MissingDependencyError: What was asked for needs an extra.
+    """
+    arguments = {
+        "service_name": service_name,
+        "service_version": service_version,
+        "environment": environment,
+        "model": model,
+        "model_version": model_version,
+        "traces": traces,
+        "metrics": metrics,
+        "logs": logs,
+        "feedback": feedback,
+        "system": system,
+        "instrument": instrument,
+        "resource_attributes": resource_attributes,
+    }
+    config = resolve(arguments)
+    with _lock:
+        running = _State.telemetry
+        if running is None:
+            running = _State.telemetry = Telemetry(config, app)
+        elif running.config != config:
+            _logger.warning(
+                "otelml: init() was called again with other options, which are ignored; "
+                "call otelml.shutdown() first to change them"
+            )
+        elif app is not None:
+            _guard.call("instrument", instrumentors.instrument_app, app, config)
+        return running
+
+
+def shutdown(timeout_s: float | None = None) -> bool:
+    """Flush and stop telemetry; ``init`` may be called again afterwards.
+
+    Args:
+        timeout_s: Seconds that all of it may take; the configured budget by default.
+
+    Returns:
+        Whether everything was sent in time.
+    """
+    running = _State.telemetry
+    return running.shutdown(timeout_s) if running is not None else True
+
+
+def is_running() -> bool:
+    """Whether ``init`` has been called and ``shutdown`` has not."""
+    return _runtime.current() is not None

@@ -1,0 +1,217 @@
+"""What the worker does with each record."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from opentelemetry import trace
+from opentelemetry.context import Context
+
+from otelml import _attributes, _events, _results, _spans, semconv
+from otelml._feedback import FeedbackRecord, RejectedRecord
+from otelml.prediction import Prediction
+from otelml.windows.current import CurrentWindow
+from otelml.windows.snapshot import table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from otelml._cardinality import Key
+    from otelml._instruments import Capped, Instruments
+    from otelml.config import Config
+
+_logger = logging.getLogger("otelml")
+
+
+class Processor:
+    """Turns records into spans, measurements, log events and windows.
+
+    Args:
+        config: The resolved configuration.
+        instruments: None where metrics are turned off.
+        feedback_spans: Makes the span of a label.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        instruments: Instruments | None,
+        feedback_spans: _events.FeedbackSpans,
+    ) -> None:
+        self._config = config
+        self._instruments = instruments
+        self._feedback_spans = feedback_spans
+        self._sums: Counter[tuple[Capped, Key]] = Counter()
+        self._warned: set[tuple[str, str]] = set()
+        self.windows: dict[tuple[str, str], CurrentWindow] = {}
+        self.models: dict[Key, None] = {}
+
+    def handle(self, record: Any) -> None:
+        """Take one record."""
+        if isinstance(record, Prediction):
+            self._prediction(record)
+        elif isinstance(record, FeedbackRecord):
+            self._feedback(record)
+        elif isinstance(record, RejectedRecord):
+            if self._instruments is not None:
+                key = ((semconv.ML_FEEDBACK_REASON, record.reason),)
+                self._sums[self._instruments.feedback_rejected, key] += 1
+        elif isinstance(record, _spans.LateStage):
+            _spans.complete_stage(*record)
+
+    def after_fork(self) -> None:
+        """Forget what the parent has seen: it reports that itself."""
+        self._sums.clear()
+        self.windows.clear()
+        self.models.clear()
+
+    def after_chunk(self) -> None:
+        """Write the sums gathered since the last time: one call a stream, not one a record."""
+        sums, self._sums = self._sums, Counter()
+        for (instrument, key), amount in sums.items():
+            instrument.write(amount, key)
+
+    # --- predictions ------------------------------------------------------------------------
+
+    def _prediction(self, owner: Prediction) -> None:
+        results = _attributes.results_of(owner)
+        try:
+            _spans.complete(owner, results)
+        finally:
+            if self._instruments is not None:
+                self._measure(owner, results, self._instruments)
+        low = self._low(results)
+        log = self._config.logs
+        wanted = owner.error or low or random.random() < log.sample_ratio
+        if log.enabled and wanted:
+            _events.log_prediction(owner, results, log)
+        for problem in results.problems:
+            self._warn_once(owner, problem)
+        owner.features = owner.exception = None
+
+    def _low(self, results: _results.Results) -> int:
+        if results.confidences is None:
+            return 0
+        with np.errstate(invalid="ignore"):
+            return int((results.confidences < self._config.metrics.low_confidence).sum())
+
+    def _measure(self, owner: Prediction, results: _results.Results, to: Instruments) -> None:
+        key = _attributes.variant_key(owner)
+        context = trace.set_span_in_context(owner.span, Context())
+        failed = ((semconv.ERROR_TYPE, owner.error),) if owner.error else ()
+        rows, when = owner.row_count(), owner.end_ns
+        to.duration.write((owner.end_ns - owner.start_ns) / 1e9, (*key, *failed), when, context)
+        for stage in owner.stages:
+            stage_key = (*key, (semconv.ML_STAGE_NAME, stage.name))
+            if stage.error:
+                stage_key = (*stage_key, (semconv.ERROR_TYPE, stage.error))
+            within = trace.set_span_in_context(stage.span, context) if stage.span else context
+            to.stage_duration.write((stage.end_ns - stage.start_ns) / 1e9, stage_key, stage.end_ns, within)
+        to.rows.write(rows, key, when, context)
+        self._count_labels(owner, results, (*key, *failed), rows, to)
+        self._confidences(results, key, when, context, to)
+        if results.values is not None:
+            finite = results.values[np.isfinite(results.values)]
+            to.value.write_all(finite.tolist(), key, when, context)
+        self._window(owner, to)
+        self.models[
+            (
+                *key,
+                (semconv.ML_MODEL_FRAMEWORK, owner.framework),
+                (semconv.ML_MODEL_TASK, owner.task),
+            )
+        ] = None
+
+    def _count_labels(
+        self, owner: Prediction, results: _results.Results, key: Key, rows: int, to: Instruments
+    ) -> None:
+        sums = self._sums
+        if owner.error or not results.labels:
+            sums[to.predictions, key] += rows
+        elif rows == 1:
+            sums[to.predictions, (*key, (semconv.ML_PREDICTION_LABEL, results.labels[0]))] += 1
+        else:
+            for label, count in Counter(results.labels).items():
+                sums[to.predictions, (*key, (semconv.ML_PREDICTION_LABEL, label))] += count
+
+    def _confidences(
+        self,
+        results: _results.Results,
+        key: Key,
+        when: int,
+        context: Context,
+        to: Instruments,
+    ) -> None:
+        if results.confidences is None:
+            return
+        pairs: Iterable[tuple[str, float]] = zip(
+            results.labels or [""] * len(results.confidences),
+            results.confidences.tolist(),
+            strict=True,
+        )
+        for label, confidence in pairs:
+            if confidence == confidence:  # noqa: PLR0124 - NaN marks what was left out
+                labelled = (*key, (semconv.ML_PREDICTION_LABEL, label)) if label else key
+                to.confidence.write(confidence, labelled, when, context)
+        low = self._low(results)
+        if low:
+            self._sums[to.low_confidence, key] += low
+
+    def _window(self, owner: Prediction, to: Instruments) -> None:
+        columns = table(owner.features.data) if owner.features is not None else None
+        if columns is None:
+            return
+        name = (owner.model, owner.version)
+        window = self.windows.get(name)
+        if window is None:
+            keep = self._config.metrics.feature_window_rows
+            window = self.windows[name] = CurrentWindow(keep, owner.feature_names)
+        mismatch = window.add(columns)
+        if mismatch:
+            reason = (semconv.ML_SCHEMA_MISMATCH_REASON, mismatch)
+            self._sums[to.schema_mismatch, (*_attributes.model_key(owner), reason)] += 1
+            expected = len(window.names or ())
+            self._warn_once(
+                owner,
+                f"features do not match the model's {expected} ({mismatch}): "
+                f"got {columns.values.shape[1]} columns",
+            )
+
+    def _warn_once(self, owner: Prediction, problem: str) -> None:
+        kind = (owner.model, problem.split(" ", 1)[0])
+        if kind not in self._warned:
+            self._warned.add(kind)
+            _events.warn(owner, "otelml: model %s: %s", owner.model, problem)
+
+    # --- feedback ---------------------------------------------------------------------------
+
+    def _feedback(self, record: FeedbackRecord) -> None:
+        self._feedback_spans.emit(record)
+        token, result, to = record.token, record.result, self._instruments
+        if result.outcome == semconv.OUTCOME_CONFLICT:
+            _events.log_conflict(record)
+        if to is None:
+            return
+        if result.outcome == semconv.OUTCOME_DUPLICATE:
+            self._sums[to.feedback_rejected, ((semconv.ML_FEEDBACK_REASON, "duplicate"),)] += 1
+            return
+        key: Key = (
+            (semconv.ML_MODEL_NAME, token.model),
+            (semconv.ML_MODEL_VERSION, token.version),
+        )
+        if token.variant:
+            key = (*key, (semconv.ML_MODEL_VARIANT, token.variant))
+        origin = (semconv.ML_FEEDBACK_SOURCE, record.source)
+        to.feedback_delay.write(result.delay_s, (*key, origin))
+        labels = (
+            (semconv.ML_LABEL_ACTUAL, "" if token.is_value else result.actual),
+            (semconv.ML_LABEL_PREDICTED, "" if token.is_value else token.label),
+        )
+        if result.outcome == semconv.OUTCOME_CONFLICT:
+            # The first label is counted already and a counter cannot take it back.
+            self._sums[to.feedback_rejected, ((semconv.ML_FEEDBACK_REASON, "conflict"),)] += 1
+        self._sums[to.feedback, (*key, *labels, origin)] += 1

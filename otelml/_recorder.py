@@ -1,0 +1,62 @@
+"""The hand-over from request threads to the worker: one append, bounded, counted."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import deque
+from typing import Any
+
+_WAKE_AT = 256
+
+
+class Recorder:
+    """A bounded queue of finished predictions and feedback.
+
+    Args:
+        limit: Items that may wait; further ones are dropped and counted.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.queue: deque[Any] = deque()
+        self.wake = threading.Event()
+        self._drops = itertools.count()
+        self._dropped = 0
+
+    def submit(self, item: Any) -> bool:
+        """Hand over ``item``; return False where it was dropped. Never blocks."""
+        queue = self.queue
+        size = len(queue)
+        if size >= self._limit:
+            # next() is atomic, unlike += on an attribute.
+            self._dropped = next(self._drops) + 1
+            return False
+        queue.append(item)
+        if size == _WAKE_AT:
+            self.wake.set()
+        return True
+
+    def drop_rest(self) -> int:
+        """Empty the queue; return how many items were in it, counted as dropped."""
+        lost = 0
+        while self.queue:
+            try:
+                self.queue.popleft()
+            except IndexError:
+                break
+            lost += 1
+            self._dropped = next(self._drops) + 1
+        return lost
+
+    @property
+    def dropped(self) -> int:
+        """Items dropped so far."""
+        return self._dropped
+
+    def after_fork(self) -> None:
+        """Start empty in a child: the parent sends what was waiting."""
+        self.queue = deque()
+        self.wake = threading.Event()
+        self._drops = itertools.count()
+        self._dropped = 0

@@ -1,0 +1,72 @@
+"""What predictions need while the service runs, in one object that ``init`` puts in place."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from otelml.quality.seen import Seen
+
+if TYPE_CHECKING:
+    from otelml._recorder import Recorder
+    from otelml._span import AutoSpans, OrdinarySpans
+    from otelml.config import Config
+
+
+@dataclass
+class ActiveCounts:
+    """Predictions that have started and not ended, by model and version."""
+
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def change(self, key: tuple[str, str], by: int) -> None:
+        """Add ``by`` to the count of ``key``."""
+        with self.lock:
+            self.counts[key] = self.counts.get(key, 0) + by
+
+    def reset(self) -> None:
+        """Forget everything: in a forked child, what the parent had begun is not its own."""
+        self.lock = threading.Lock()
+        self.counts = {}
+
+
+@dataclass
+class Runtime:
+    """The parts that a prediction touches on the request thread.
+
+    Args:
+        config: The resolved configuration.
+        spans: How spans are made.
+        recorder: Where finished predictions go.
+        secret: Key of prediction ids.
+        active: Predictions under way.
+        seen: Labels received lately.
+    """
+
+    config: Config
+    spans: AutoSpans | OrdinarySpans
+    recorder: Recorder
+    secret: bytes | None = None
+    active: ActiveCounts = field(default_factory=ActiveCounts)
+    seen: Seen = field(default_factory=lambda: Seen(100_000))
+
+    def choose_spans(self) -> Any:
+        """Return the way to make the spans of the next prediction."""
+        spans = self.spans
+        return spans.choose() if hasattr(spans, "choose") else spans
+
+
+class _Holder:
+    current: Runtime | None = None
+
+
+def current() -> Runtime | None:
+    """Return the runtime; None before ``init`` and after ``shutdown``."""
+    return _Holder.current
+
+
+def install(runtime: Runtime | None) -> None:
+    """Put a runtime in place, or take it away."""
+    _Holder.current = runtime

@@ -1,0 +1,205 @@
+"""Option objects: frozen, validated, and the one place that says what can be configured.
+
+Where values come from is the business of :mod:`otelml._config_sources`; what they mean is said
+here, in each option's ``doc``, from which ``docs/configuration.md`` is generated.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from otelml import environment_variables as env
+from otelml.exceptions import ConfigurationError
+
+__all__ = ["Config", "FeedbackOptions", "LogOptions", "MetricOptions", "TraceOptions"]
+
+
+def _option(default: Any, doc: str, variable: str | None = None, **bounds: Any) -> Any:
+    return field(default=default, metadata={"doc": doc, "env": variable, **bounds})
+
+
+def _type_name(annotation: str) -> str:
+    return annotation.replace(" | None", " or None")
+
+
+_ACCEPTS: dict[str, tuple[type, ...]] = {
+    "bool": (bool,),
+    "int": (int,),
+    "float": (float, int),
+    "str": (str,),
+    "str | None": (str, type(None)),
+    "float | None": (float, int, type(None)),
+    "tuple[str, ...]": (tuple,),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Options:
+    """What the option objects share: validation on creation."""
+
+    def __post_init__(self) -> None:
+        for option in fields(self):
+            value = getattr(self, option.name)
+            key = f"{type(self).__name__}.{option.name}"
+            accepted = _ACCEPTS[str(option.type)]
+            is_bool = isinstance(value, bool)
+            if not isinstance(value, accepted) or (is_bool and bool not in accepted):
+                raise ConfigurationError(
+                    f"{key} is {value!r}; it must be {_type_name(str(option.type))}"
+                )
+            _check_bounds(key, value, option.metadata)
+
+
+def _check_bounds(key: str, value: Any, bounds: Any) -> None:
+    low, high, choices = bounds.get("low"), bounds.get("high"), bounds.get("choices")
+    if isinstance(value, float) and math.isnan(value):
+        raise ConfigurationError(f"{key} is {value!r}; it must be a number")
+    if low is not None and value is not None and value < low:
+        raise ConfigurationError(f"{key} is {value!r}; it must be at least {low}")
+    if high is not None and value is not None and value > high:
+        raise ConfigurationError(f"{key} is {value!r}; it must be at most {high}")
+    if choices is not None and value not in choices:
+        raise ConfigurationError(f"{key} is {value!r}; it must be one of {', '.join(choices)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceOptions(_Options):
+    """Options of spans."""
+
+    enabled: bool = _option(True, "Emit spans.", env.OTELML_TRACES)
+    queue_size: int = _option(
+        8192,
+        "Finished predictions that may wait for the worker; more are dropped and counted.",
+        env.OTELML_QUEUE_SIZE,
+        low=1,
+    )
+    flush_timeout_s: float = _option(
+        5.0,
+        "Seconds that all signals together may take to be flushed at exit or on SIGTERM.",
+        env.OTELML_FLUSH_TIMEOUT,
+        low=0.0,
+        high=3600.0,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricOptions(_Options):
+    """Options of metrics."""
+
+    enabled: bool = _option(True, "Emit metrics.", env.OTELML_METRICS)
+    low_confidence: float = _option(
+        0.6,
+        "Confidence below which a prediction counts as low.",
+        env.OTELML_LOW_CONFIDENCE,
+        low=0.0,
+        high=1.0,
+    )
+    cardinality_limit: int = _option(
+        2000,
+        "Streams that one instrument may have; the rest folds into `_other`.",
+        env.OTELML_CARDINALITY_LIMIT,
+        low=1,
+    )
+    attribute_values_limit: int = _option(
+        100,
+        "Different values that one attribute may have on one instrument.",
+        env.OTELML_ATTRIBUTE_VALUES_LIMIT,
+        low=1,
+    )
+    feature_window_rows: int = _option(
+        1000, "Rows over which `ml.feature.min`, `.max` and `.mean` are taken.", low=1
+    )
+    prometheus: bool = _option(
+        False, "Serve `/metrics` for Prometheus beside OTLP.", env.OTELML_PROMETHEUS
+    )
+    prometheus_host: str = _option("127.0.0.1", "Address that `/metrics` listens on.")
+    prometheus_port: int = _option(
+        9464, "Port of `/metrics`; 0 serves it only on the application.", low=0, high=65535
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogOptions(_Options):
+    """Options of logs."""
+
+    enabled: bool = _option(True, "Emit logs.", env.OTELML_LOGS)
+    json: bool = _option(True, "Write JSON lines to stdout.", env.OTELML_LOGS_JSON)
+    otlp: bool = _option(True, "Export the same records over OTLP.")
+    level: str = _option(
+        "INFO",
+        "Lowest level that is written to stdout and exported.",
+        env.OTELML_LOG_LEVEL,
+        choices=tuple(logging.getLevelName(n) for n in (10, 20, 30, 40, 50)),
+    )
+    sample_ratio: float = _option(
+        0.01,
+        "Share of predictions that write an `ml.prediction` event; failed ones and ones of low "
+        "confidence always do.",
+        env.OTELML_LOGS_SAMPLE_RATIO,
+        low=0.0,
+        high=1.0,
+    )
+    features: bool = _option(
+        False, "Put feature values into `ml.prediction` events.", env.OTELML_LOGS_FEATURES
+    )
+    redact: tuple[str, ...] = _option((), "Features whose values are replaced by `[redacted]`.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedbackOptions(_Options):
+    """Options of prediction ids and feedback."""
+
+    enabled: bool = _option(True, "Make prediction ids and accept feedback.", env.OTELML_FEEDBACK)
+    header: bool = _option(
+        True, "Send the id as the response header `X-Prediction-Id`.", env.OTELML_HEADER
+    )
+    secret: str | None = _option(
+        None, "Key that signs prediction ids; the same in every replica.", env.OTELML_SECRET
+    )
+    remember: int = _option(
+        100_000, "Labels remembered to recognise duplicates and conflicts.", low=1
+    )
+
+    def __repr__(self) -> str:
+        """Keep the secret out of logs."""
+        secret = "'***'" if self.secret else "None"
+        return (
+            f"FeedbackOptions(enabled={self.enabled}, header={self.header}, secret={secret}, "
+            f"remember={self.remember})"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything that ``init`` was told, resolved.
+
+    Args:
+        service_name: ``service.name``; None leaves it to ``OTEL_SERVICE_NAME``.
+        service_version: ``service.version``.
+        environment: ``deployment.environment.name``.
+        model: Default model name.
+        model_version: Default model version.
+        traces: Options of spans.
+        metrics: Options of metrics.
+        logs: Options of logs.
+        feedback: Options of prediction ids.
+        system: Whether process and host metrics are collected.
+        instrument: Names of instrumentors, or ``("auto",)``.
+        resource_attributes: Further resource attributes, as pairs.
+    """
+
+    service_name: str | None = None
+    service_version: str | None = None
+    environment: str | None = None
+    model: str | None = None
+    model_version: str | None = None
+    traces: TraceOptions = field(default_factory=TraceOptions)
+    metrics: MetricOptions = field(default_factory=MetricOptions)
+    logs: LogOptions = field(default_factory=LogOptions)
+    feedback: FeedbackOptions = field(default_factory=FeedbackOptions)
+    system: bool = True
+    instrument: tuple[str, ...] = ("auto",)
+    resource_attributes: tuple[tuple[str, Any], ...] = ()

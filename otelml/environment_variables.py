@@ -1,0 +1,69 @@
+"""The environment variables that otelml reads beside ``OTEL_*``, each documented.
+
+``OTEL_*`` variables mean what the OpenTelemetry specification says and are listed there; the ones
+here exist for what it lacks. Options that have a variable name it in :mod:`otelml.config`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+OTELML_MODEL: Final = "OTELML_MODEL"
+"""Name of the model, where the service has one (``init(model=)``)."""
+
+OTELML_MODEL_VERSION: Final = "OTELML_MODEL_VERSION"
+"""Version of that model (``init(model_version=)``)."""
+
+OTELML_TRACES: Final = "OTELML_TRACES"
+"""``false`` turns traces off (``init(traces=)``)."""
+
+OTELML_METRICS: Final = "OTELML_METRICS"
+"""``false`` turns metrics off (``init(metrics=)``)."""
+
+OTELML_LOGS: Final = "OTELML_LOGS"
+"""``false`` turns logs off (``init(logs=)``)."""
+
+OTELML_FEEDBACK: Final = "OTELML_FEEDBACK"
+"""``false`` turns prediction ids and feedback off (``init(feedback=)``)."""
+
+OTELML_SYSTEM: Final = "OTELML_SYSTEM"
+"""``false`` turns process and host metrics off (``init(system=)``)."""
+
+OTELML_INSTRUMENT: Final = "OTELML_INSTRUMENT"
+"""Comma-separated instrumentors, ``auto`` or ``none`` (``init(instrument=)``)."""
+
+OTELML_SECRET: Final = "OTELML_SECRET"  # noqa: S105 - the variable's name, not a secret
+"""Key that signs prediction ids; the same in every replica."""
+
+OTELML_FLUSH_TIMEOUT: Final = "OTELML_FLUSH_TIMEOUT"
+"""Seconds that all signals together may take to be flushed at exit."""
+
+OTELML_QUEUE_SIZE: Final = "OTELML_QUEUE_SIZE"
+"""Finished predictions that may wait for the worker."""
+
+OTELML_LOW_CONFIDENCE: Final = "OTELML_LOW_CONFIDENCE"
+"""Confidence below which a prediction counts as low."""
+
+OTELML_CARDINALITY_LIMIT: Final = "OTELML_CARDINALITY_LIMIT"
+"""Streams that one instrument may have."""
+
+OTELML_ATTRIBUTE_VALUES_LIMIT: Final = "OTELML_ATTRIBUTE_VALUES_LIMIT"
+"""Different values that one metric attribute may have."""
+
+OTELML_PROMETHEUS: Final = "OTELML_PROMETHEUS"
+"""``true`` serves ``/metrics`` for Prometheus beside OTLP."""
+
+OTELML_LOGS_JSON: Final = "OTELML_LOGS_JSON"
+"""``false`` leaves stdout to the application's own log format."""
+
+OTELML_LOGS_SAMPLE_RATIO: Final = "OTELML_LOGS_SAMPLE_RATIO"
+"""Share of predictions that write an ``ml.prediction`` log event, 0 to 1."""
+
+OTELML_LOGS_FEATURES: Final = "OTELML_LOGS_FEATURES"
+"""``true`` puts feature values into ``ml.prediction`` log events."""
+
+OTELML_LOG_LEVEL: Final = "OTELML_LOG_LEVEL"
+"""Lowest level that is written to stdout and exported."""
+
+OTELML_HEADER: Final = "OTELML_HEADER"
+"""``false`` leaves out the ``X-Prediction-Id`` response header."""

@@ -1,0 +1,63 @@
+"""Every error that otelml raises on purpose."""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigurationError",
+    "FeedbackError",
+    "MissingDependencyError",
+    "OtelmlError",
+    "PortInUseError",
+]
+
+
+class OtelmlError(Exception):
+    """The base of all errors raised by otelml."""
+
+
+class ConfigurationError(OtelmlError, ValueError):
+    """A setting is wrong; the message names the key, the value, its source and the remedy."""
+
+
+class MissingDependencyError(OtelmlError, ImportError):
+    """A feature needs an extra that is not installed; the message holds the pip command.
+
+    Args:
+        feature: What was asked for, as the user wrote it.
+        extra: The extra of the ``otelml`` distribution that provides it.
+    """
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs an extra: pip install 'otelml[{extra}]'")
+        self.feature = feature
+        self.extra = extra
+
+
+class FeedbackError(OtelmlError, ValueError):
+    """A prediction id or a label cannot be used; the message may be shown to a client.
+
+    Args:
+        message: What is wrong.
+        reason: A low-cardinality word for it, as counted by ``ml.feedback.rejected``.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class PortInUseError(OtelmlError, OSError):
+    """A port that a server should listen on is taken.
+
+    Args:
+        port: The port.
+        option: The command-line option or setting that chooses another one.
+    """
+
+    def __init__(self, port: int, option: str) -> None:
+        super().__init__(
+            f"port {port} is in use by another process; choose another with {option}, "
+            f"or stop what listens there"
+        )
+        self.port = port
+        self.option = option

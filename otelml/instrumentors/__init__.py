@@ -1,0 +1,7 @@
+"""Instrumentors, one framework a file, and the choice among them."""
+
+from __future__ import annotations
+
+from otelml.instrumentors._choice import instrument, instrument_app, uninstrument
+
+__all__ = ["instrument", "instrument_app", "uninstrument"]

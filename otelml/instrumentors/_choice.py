@@ -1,0 +1,152 @@
+"""Which instrumentors run: all that fit, or those that were named."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from otelml import _guard
+from otelml.exceptions import ConfigurationError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from otelml._providers import Providers
+    from otelml.config import Config
+
+_logger = logging.getLogger("otelml")
+
+
+@dataclass(frozen=True)
+class _Framework:
+    """A framework that can be instrumented.
+
+    Args:
+        module: The package that must be installed.
+        needs: What else must be installed, from the extra.
+        extra: The extra of otelml that brings it.
+        path: Where the instrumentor is, as ``module:class``.
+    """
+
+    module: str
+    needs: str
+    extra: str
+    path: str
+
+
+FRAMEWORKS = {
+    "flask": _Framework(
+        "flask",
+        "opentelemetry.instrumentation.flask",
+        "flask",
+        "otelml.instrumentors.flask:FlaskMLInstrumentor",
+    ),
+    "sklearn": _Framework(
+        "sklearn", "sklearn", "sklearn", "otelml.instrumentors.sklearn:SklearnInstrumentor"
+    ),
+}
+BUILT_IN = ("logging", "system")
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _chosen(names: tuple[str, ...]) -> list[str]:
+    valid = (*BUILT_IN, *FRAMEWORKS)
+    if names == ("auto",):
+        return [*BUILT_IN, *(n for n, f in FRAMEWORKS.items() if _installed(f.module))]
+    for name in names:
+        if name not in valid:
+            near = difflib.get_close_matches(name, valid, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"valid: {', '.join(valid)}"
+            raise ConfigurationError(f"instrument names {name!r}, which is not known; {hint}")
+    return list(names)
+
+
+def check(config: Config) -> None:
+    """Refuse names that are unknown, and frameworks whose extra is missing.
+
+    Raises:
+        ConfigurationError: A name is unknown.
+        MissingDependencyError: A framework was named whose extra is not installed.
+    """
+    for name in _chosen(config.instrument):
+        framework = FRAMEWORKS.get(name)
+        if framework and config.instrument != ("auto",) and not _installed(framework.needs):
+            raise MissingDependencyError(f"instrumenting {name}", framework.extra)
+
+
+def _load(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)()
+
+
+def instrument(
+    config: Config, providers: Providers, app: Any = None
+) -> dict[str, Callable[[], None]]:
+    """Instrument what was chosen; return how to undo each, by name."""
+    done: dict[str, Callable[[], None]] = {}
+    for name in _chosen(config.instrument):
+        with _guard.guarded(f"instrumentor {name}"):
+            undo = _instrument_one(name, config, providers, app)
+            if undo is not None:
+                done[name] = undo
+    return done
+
+
+def _instrument_one(
+    name: str, config: Config, providers: Providers, app: Any
+) -> Callable[[], None] | None:
+    if name == "logging":
+        from otelml.instrumentors import logging as ml_logging
+
+        if not config.logs.enabled:
+            return None
+        ml_logging.instrument_logging(config, providers.logger_provider, providers.resource)
+        return ml_logging.uninstrument_logging
+    if name == "system":
+        from otelml.instrumentors import system
+
+        if not (config.system and config.metrics.enabled):
+            return None
+        system.instrument_system(providers.meter_provider)
+        return system.uninstrument_system
+    framework = FRAMEWORKS[name]
+    if not _installed(framework.needs):
+        _logger.warning(
+            "otelml: %s is installed but not instrumented: pip install 'otelml[%s]'",
+            name,
+            framework.extra,
+        )
+        return None
+    instrumentor = _load(framework.path)
+    options: dict[str, Any] = {
+        "tracer_provider": providers.tracer_provider,
+        "meter_provider": providers.meter_provider,
+        "skip_dep_check": True,
+    }
+    if name == "flask" and app is not None:
+        options["app"] = app
+    instrumentor.instrument(**options)
+    return instrumentor.uninstrument  # type: ignore[no-any-return]
+
+
+def instrument_app(app: Any, _config: Config) -> None:
+    """Instrument one more web application, after the first ``init``."""
+    from otelml.instrumentors.flask import FlaskMLInstrumentor
+
+    FlaskMLInstrumentor().instrument_app(app)
+
+
+def uninstrument(done: dict[str, Callable[[], None]]) -> None:
+    """Undo what :func:`instrument` did, last first."""
+    for name, undo in reversed(list(done.items())):
+        _guard.call(f"instrumentor {name}", undo)
+    done.clear()

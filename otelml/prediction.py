@@ -1,0 +1,332 @@
+"""What a user holds: a prediction and its stages.
+
+Everything here runs on the request thread, so it takes readings and copies little; the worker
+does the rest. Nothing here raises but the application's own errors.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from time import perf_counter_ns, time_ns
+from types import TracebackType
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.context import attach, create_key, get_current, get_value, set_value
+
+from otelml import _calls, _guard, _results, _runtime, _spans
+from otelml._context import detach, leave, request_scope
+from otelml._ids import prediction_id
+from otelml.windows.snapshot import Snapshot, snapshot
+
+_PREDICTION_KEY = create_key("otelml-prediction")
+_logger = logging.getLogger("otelml")
+
+
+def current_prediction() -> Prediction | None:
+    """Return the prediction that encloses the caller; None outside one.
+
+    In auto mode that is the prediction that the last model call of the request made.
+    """
+    found = get_value(_PREDICTION_KEY)
+    return found if isinstance(found, Prediction) else None
+
+
+def error_type(error: BaseException) -> str:
+    """Return the value of ``error.type``: the qualified class name."""
+    cls = type(error)
+    module = cls.__module__
+    return cls.__qualname__ if module == "builtins" else f"{module}.{cls.__qualname__}"
+
+
+class Stage:
+    """One stage of a prediction: a context manager, sync and async.
+
+    Args:
+        prediction: The prediction it belongs to; None makes it do nothing.
+        name: ``feature_extraction``, ``inference``, ``post_processing``, or a name of your own.
+    """
+
+    __slots__ = (
+        "_context", "_prediction", "_token", "end_ns", "error", "inferred", "name", "span",
+        "start_ns",
+    )  # fmt: skip
+
+    def __init__(self, prediction: Prediction | None, name: str) -> None:
+        self._prediction = prediction
+        self.name = name
+        self.inferred = False
+        self.error: str = ""
+        self.span: trace.Span | None = None
+        self.start_ns = 0
+        self.end_ns = 0
+        self._token: Any = None
+
+    def __enter__(self) -> Stage:
+        owner = self._prediction
+        if owner is not None and owner.runtime is not None:
+            self.start_ns = owner.now_ns()
+            if owner.records:
+                context = get_current()
+                self.span = owner.spans.start(self.name, context, self.start_ns)
+                self._context = trace.set_span_in_context(self.span, context)
+                self._token = attach(self._context)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        owner = self._prediction
+        if owner is None or owner.runtime is None:
+            return
+        self.end_ns = owner.now_ns()
+        if self._token is not None:
+            leave(self._context, self._token)
+        if exc is not None:
+            self.error = error_type(exc)
+        owner.finish_stage(self)
+
+    async def __aenter__(self) -> Stage:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.__exit__(exc_type, exc, tb)
+
+
+class Prediction:
+    """One prediction, of one row or a batch: a context manager, sync and async.
+
+    Args:
+        model: Name of the model; that of ``init(model=)`` by default.
+        version: Version of the model.
+        variant: ``champion``, ``canary``, ``shadow``, or a name of your own.
+        features: What the model sees: a mapping, a row, a 2-D array, a list of mappings, a
+            pandas or polars DataFrame. Values never leave the process unless asked.
+    """
+
+    __slots__ = (
+        "_anchor_ns", "_id", "_own_result", "_perf_ns", "_token", "classes",
+        "confidence", "end_ns", "error", "exception", "feature_names", "features", "framework",
+        "in_request", "inferred", "label", "model", "probabilities", "records", "rows", "runtime", "span",
+        "spans", "stages", "start_ns", "task", "value", "variant", "version", "calls",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        version: str | None = None,
+        variant: str | None = None,
+        features: Any = None,
+    ) -> None:
+        runtime = _runtime.current()
+        config = runtime.config if runtime is not None else None
+        self.runtime = runtime
+        self.model = model or (config.model if config else None) or "model"
+        default = config.model_version if config and model in (None, config.model) else None
+        self.version = version or default or ""
+        self.variant = variant or ""
+        self.framework = self.task = ""
+        self.features: Snapshot | None = None
+        self.feature_names: tuple[str, ...] | None = None
+        self.classes: tuple[Any, ...] | None = None
+        self.label: Any = None
+        self.value: Any = None
+        self.confidence: Any = None
+        self.probabilities: Any = None
+        self.rows: int | None = None
+        self.error = ""
+        self.exception: BaseException | None = None
+        self.stages: list[Stage] = []
+        self.calls: list[Any] = []
+        self.inferred = self.in_request = False
+        self.records = False
+        self.span: trace.Span = trace.INVALID_SPAN
+        self.start_ns = self.end_ns = self._anchor_ns = self._perf_ns = 0
+        self._own_result = False
+        self._id: str | None = None
+        self._token: Any = None
+        if features is not None:
+            self.set_features(features)
+
+    # --- life -------------------------------------------------------------------------------
+
+    def __enter__(self) -> Prediction:
+        return self.start(None)
+
+    def start(self, start_ns: int | None) -> Prediction:
+        """Begin, at ``start_ns`` (nanoseconds since the epoch) where it began earlier."""
+        runtime = self.runtime
+        if runtime is None:
+            return self
+        self._perf_ns = perf_counter_ns()
+        self._anchor_ns = time_ns()
+        self.start_ns = self._anchor_ns if start_ns is None else start_ns
+        context = get_current()
+        self.spans = runtime.choose_spans()
+        name = f"predict {self.model}"
+        self.span = span = self.spans.start(name, context, self.start_ns)
+        self.records = span.is_recording()
+        runtime.active.change((self.model, self.version), 1)
+        context = trace.set_span_in_context(span, context)
+        self._token = attach(set_value(_PREDICTION_KEY, self, context))
+        scope = request_scope.get()
+        if scope is not None:
+            scope.last = self
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.finish(exc)
+
+    def finish(self, exc: BaseException | None, end_ns: int | None = None) -> None:
+        """End; a second call does nothing."""
+        runtime = self.runtime
+        if runtime is None or self.end_ns or not self.start_ns:
+            return
+        self.end_ns = self.now_ns() if end_ns is None else end_ns
+        detach(self._token)
+        self._token = None
+        if exc is not None and not isinstance(exc, GeneratorExit):
+            self.error = error_type(exc)
+            self.exception = exc
+        runtime.active.change((self.model, self.version), -1)
+        _guard.call("prediction", _close, self, runtime)
+
+    async def __aenter__(self) -> Prediction:
+        return self.start(None)
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.finish(exc)
+
+    def now_ns(self) -> int:
+        """Return the time, nanoseconds since the epoch, by the clock of this prediction."""
+        return self._anchor_ns + perf_counter_ns() - self._perf_ns
+
+    # --- what is known ----------------------------------------------------------------------
+
+    def stage(self, name: str) -> Stage:
+        """Return a stage: ``with prediction.stage("inference"): ...``, sync or async."""
+        return Stage(self, name)
+
+    def set_features(self, features: Any) -> None:
+        """Say what the model sees, where it was not known at the start."""
+        runtime = self.runtime
+        keep = runtime.config.metrics.feature_window_rows if runtime else 1
+        self.features = _guard.call("features", snapshot, features, keep)
+
+    def set_result(
+        self,
+        *,
+        label: Any = None,
+        value: Any = None,
+        confidence: Any = None,
+        probabilities: Any = None,
+    ) -> None:
+        """Say what came out; a part that makes no sense is left out with a warning.
+
+        Args:
+            label: The class, or one a row.
+            value: The number of a regression, or one a row.
+            confidence: 0 to 1, or one a row.
+            probabilities: Shape (rows, classes), or a mapping of label to probability.
+        """
+        if self.end_ns:
+            _logger.warning(
+                "otelml: set_result() of model %s came after the prediction had ended and is "
+                "ignored; call it inside the block",
+                self.model,
+            )
+            return
+        self._own_result = True
+        self.keep_result(label, value, confidence, probabilities)
+
+    def keep_result(
+        self, label: Any, value: Any = None, confidence: Any = None, probabilities: Any = None
+    ) -> None:
+        """Take in parts of a result, those given."""
+        self._id = None
+        keep = _results.keep
+        if label is not None:
+            self.label = _guard.call("result", keep, label)
+        if value is not None:
+            self.value = _guard.call("result", keep, value)
+        if confidence is not None:
+            self.confidence = _guard.call("result", keep, confidence)
+        if probabilities is not None:
+            self.probabilities = _guard.call("result", keep, probabilities)
+
+    @property
+    def has_own_result(self) -> bool:
+        """Whether the application has set a result itself."""
+        return self._own_result
+
+    @property
+    def id(self) -> str:
+        """The prediction id: a signed token to hand to a client; empty without ``init``."""
+        if self._id is None:
+            self._id = _guard.call("prediction id", prediction_id, self, 0) or ""
+        return self._id
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """One prediction id a row, for a batch."""
+        count = self.row_count()
+        return [_guard.call("prediction id", prediction_id, self, i) or "" for i in range(count)]
+
+    def row_count(self) -> int:
+        """Return how many rows the prediction has, by its features, else by its results."""
+        if self.rows is not None:
+            return self.rows
+        if self.features is not None:
+            return self.features.rows
+        for result in (self.label, self.value, self.confidence, self.probabilities):
+            count = _results.rows_of(result)
+            if count is not None and result is not None:
+                return count
+        return 1
+
+    def finish_stage(self, stage: Stage) -> None:
+        """Take in a stage that has ended."""
+        if self.end_ns:
+            self._late(stage)
+            return
+        self.stages.append(stage)
+        if stage.span is not None:
+            _spans.end_stage(self, stage)
+
+    def _late(self, stage: Stage) -> None:
+        _logger.warning(
+            "otelml: stage %s of model %s ended after its prediction; its time is not counted",
+            stage.name,
+            self.model,
+        )
+        if stage.span is not None and self.runtime is not None:
+            _spans.end_stage(self, stage)
+            self.runtime.recorder.submit(_spans.LateStage(self, stage))
+
+
+def _close(owner: Prediction, runtime: _runtime.Runtime) -> None:
+    if owner.calls:
+        _calls.complete(owner)
+    if owner.records:
+        _spans.end_prediction(owner)
+    runtime.recorder.submit(owner)

@@ -1,0 +1,1 @@
+"""Labels for predictions: the tokens that carry a prediction to its label."""

@@ -1,0 +1,292 @@
+"""Testing what a service emits: everything in memory, with ids and a clock that repeat.
+
+The pytest plugin is registered by installation; a test asks for the fixture by name::
+
+    def test_prediction_is_traced(capture_telemetry):
+        client.post("/predict", json=row)
+        capture_telemetry.assert_prediction(model="loan", stages=["inference"])
+        assert capture_telemetry.metric("ml.predictions").sum() == 1
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+
+from otelml import _runtime, instrumentors, semconv
+from otelml._pipeline import Pipeline
+from otelml.config import Config, LogOptions
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter
+
+__all__ = ["CapturedTelemetry", "MetricPoints", "SequentialIds", "capture", "capture_telemetry"]
+
+_TIMEOUT_S = 10.0
+_TOLERANCE = 0.01
+
+
+class SequentialIds(IdGenerator):
+    """Ids that count up from 1: the same in every run."""
+
+    def __init__(self) -> None:
+        self._trace = 0
+        self._span = 0
+        self._lock = threading.Lock()
+
+    def generate_trace_id(self) -> int:
+        """Return the next trace id."""
+        with self._lock:
+            self._trace += 1
+            return self._trace
+
+    def generate_span_id(self) -> int:
+        """Return the next span id."""
+        with self._lock:
+            self._span += 1
+            return self._span
+
+
+@dataclass(frozen=True)
+class MetricPoints:
+    """The data points of one metric.
+
+    Args:
+        name: The metric.
+        points: Data points of the SDK.
+        collected: Exemplars of every collection so far; the SDK hands each out once.
+    """
+
+    name: str
+    points: tuple[Any, ...]
+    collected: tuple[tuple[Any, Any], ...] = ()
+
+    def where(self, **attributes: Any) -> MetricPoints:
+        """Return the points with these attributes; write ``__`` for a dot in a name."""
+        wanted = {key.replace("__", "."): value for key, value in attributes.items()}
+        kept = tuple(
+            p for p in self.points if all(p.attributes.get(k) == v for k, v in wanted.items())
+        )
+        return MetricPoints(self.name, kept, self.collected)
+
+    def sum(self) -> float:
+        """Return the sum of all values; of a histogram, of what was recorded."""
+        return float(sum(p.value if hasattr(p, "value") else p.sum for p in self.points))
+
+    def count(self) -> int:
+        """Return the measurements of a histogram."""
+        return int(sum(p.count for p in self.points))
+
+    def exemplars(self) -> list[Any]:
+        """Return the exemplars of these points, since the capture began."""
+        mine = [p.attributes for p in self.points]
+        return [exemplar for attributes, exemplar in self.collected if attributes in mine]
+
+
+class CapturedTelemetry:
+    """What was emitted since the capture began.
+
+    Args:
+        pipeline: The pipeline that is captured.
+        spans: Where spans go.
+        reader: Where measurements go.
+        logs: Where log records go.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        spans: InMemorySpanExporter,
+        reader: InMemoryMetricReader,
+        logs: InMemoryLogRecordExporter,
+    ) -> None:
+        self._pipeline = pipeline
+        self._spans = spans
+        self._reader = reader
+        self._logs = logs
+        self._exemplars: dict[str, list[tuple[Any, Any]]] = {}
+
+    def flush(self) -> None:
+        """Wait until everything that ended has arrived.
+
+        Raises:
+            AssertionError: It has not within ten seconds.
+        """
+        if not self._pipeline.flush(time.monotonic() + _TIMEOUT_S):
+            raise AssertionError("telemetry did not arrive within ten seconds")
+
+    def spans(self, name: str | None = None) -> list[ReadableSpan]:
+        """Return the spans that ended, or those called ``name``, in the order they ended."""
+        self.flush()
+        ended = list(self._spans.get_finished_spans())
+        return ended if name is None else [span for span in ended if span.name == name]
+
+    def predictions(self, model: str | None = None) -> list[ReadableSpan]:
+        """Return the spans of predictions, or those of one model."""
+        prefix = semconv.SPAN_PREDICT.partition("{")[0]
+        return [
+            span
+            for span in self.spans()
+            if span.name.startswith(prefix)
+            and model in {None, (span.attributes or {}).get(semconv.ML_MODEL_NAME)}
+        ]
+
+    def children(self, span: ReadableSpan) -> list[ReadableSpan]:
+        """Return the spans directly below ``span``, by their start."""
+        own = span.get_span_context().span_id
+        below = [s for s in self.spans() if s.parent is not None and s.parent.span_id == own]
+        return sorted(below, key=lambda s: s.start_time or 0)
+
+    def logs(self, event: str | None = None) -> list[Any]:
+        """Return the log records, or those of one event."""
+        self.flush()
+        records = [data.log_record for data in self._logs.get_finished_logs()]
+        return records if event is None else [r for r in records if r.event_name == event]
+
+    def metric(self, name: str) -> MetricPoints:
+        """Return the data points of a metric as of now; none where nothing was recorded."""
+        self.flush()
+        data = self._reader.get_metrics_data()
+        found = [
+            (metric.name, point)
+            for resource in (data.resource_metrics if data else ())
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+            for point in metric.data.data_points
+        ]
+        for metric_name, point in found:
+            kept = self._exemplars.setdefault(metric_name, [])
+            kept += ((point.attributes, e) for e in getattr(point, "exemplars", None) or ())
+        points = tuple(point for metric_name, point in found if metric_name == name)
+        return MetricPoints(name, points, tuple(self._exemplars.get(name, ())))
+
+    def assert_prediction(
+        self,
+        model: str | None = None,
+        *,
+        stages: Sequence[str] | None = None,
+        label: str | None = None,
+        error: str | None = None,
+        count: int = 1,
+    ) -> ReadableSpan:
+        """Check that a prediction was made, and return the last such span.
+
+        Args:
+            model: Its model.
+            stages: The names of its stages, in order.
+            label: Its label.
+            error: Its ``error.type``.
+            count: How many there must be.
+
+        Raises:
+            AssertionError: There is another number of them, or they look otherwise.
+        """
+        found = self.predictions(model)
+        names = [span.name for span in self.spans()]
+        assert len(found) == count, f"{len(found)} predictions of {model}; spans: {names}"  # noqa: S101 - an assertion is what this is
+        last = found[-1]
+        attributes = last.attributes or {}
+        if stages is not None:
+            below = [c for c in self.children(last) if semconv.ML_STAGE_NAME in (c.attributes or {})]
+            got = [span.name for span in below]
+            assert got == list(stages), f"stages are {got}, not {list(stages)}"  # noqa: S101 - as above
+        if label is not None:
+            got_label = attributes.get(semconv.ML_PREDICTION_LABEL)
+            assert got_label == label, f"label is {got_label!r}, not {label!r}"  # noqa: S101 - as above
+        got_error = attributes.get(semconv.ERROR_TYPE)
+        assert got_error == error, f"error.type is {got_error!r}, not {error!r}"  # noqa: S101 - as above
+        return last
+
+    def assert_stages_fill(self, prediction: ReadableSpan, tolerance: float = _TOLERANCE) -> None:
+        """Check that the stages of a prediction add up to it.
+
+        Args:
+            prediction: The span of the prediction.
+            tolerance: The share of the prediction that may be missing.
+
+        Raises:
+            AssertionError: They do not.
+        """
+        stages = self.children(prediction)
+        total = (prediction.end_time or 0) - (prediction.start_time or 0)
+        covered = sum((s.end_time or 0) - (s.start_time or 0) for s in stages)
+        assert abs(total - covered) <= tolerance * total, (  # noqa: S101 - as above
+            f"stages take {covered} ns of {total} ns"
+        )
+
+    def clear(self) -> None:
+        """Forget spans and log records; metrics are cumulative and stay."""
+        self.flush()
+        self._spans.clear()
+        self._logs.clear()
+
+
+class _Providers:
+    """Providers that keep everything in memory."""
+
+    def __init__(self) -> None:
+        self.resource = Resource({"service.name": "test"})
+        self.span_exporter = InMemorySpanExporter()
+        self.reader = InMemoryMetricReader()
+        self.log_exporter = InMemoryLogRecordExporter()
+        self.tracer_provider = TracerProvider(
+            id_generator=SequentialIds(), resource=self.resource, shutdown_on_exit=False
+        )
+        self.tracer_provider.add_span_processor(SimpleSpanProcessor(self.span_exporter))
+        self.meter_provider = MeterProvider(
+            [self.reader], resource=self.resource, shutdown_on_exit=False
+        )
+        self.logger_provider = LoggerProvider(resource=self.resource, shutdown_on_exit=False)
+        self.logger_provider.add_log_record_processor(SimpleLogRecordProcessor(self.log_exporter))
+
+    def observe(self, meter: Meter) -> None:
+        """Export nothing of its own."""
+
+
+@contextmanager
+def capture(config: Config | None = None, app: Any = None) -> Iterator[CapturedTelemetry]:
+    """Capture all telemetry of the block in memory, with every instrumentor in place.
+
+    A running ``otelml.init()`` is left alone and comes back afterwards.
+
+    Args:
+        config: Other options than the defaults; log events of all predictions are on in those.
+        app: A web application to instrument by name.
+    """
+    config = config or Config(logs=LogOptions(sample_ratio=1.0, json=False), system=False)
+    before = _runtime.current()
+    providers: Any = _Providers()
+    pipeline = Pipeline(config, providers)
+    pipeline.start()
+    instrumented = instrumentors.instrument(replace(config, system=False), providers, app)
+    try:
+        yield CapturedTelemetry(
+            pipeline, providers.span_exporter, providers.reader, providers.log_exporter
+        )
+    finally:
+        instrumentors.uninstrument(instrumented)
+        pipeline.stop(time.monotonic() + _TIMEOUT_S)
+        providers.meter_provider.shutdown()
+        _runtime.install(before)
+
+
+@pytest.fixture(name="capture_telemetry")
+def capture_telemetry() -> Iterator[CapturedTelemetry]:
+    """Capture all telemetry of a test; see :class:`CapturedTelemetry`."""
+    with capture() as captured:
+        yield captured

@@ -1,0 +1,145 @@
+"""Features as the caller has them, kept safe from later mutation, then read as numbers.
+
+:func:`snapshot` runs on the request thread and copies as little as it can; :func:`table` runs on
+the worker and turns the copy into columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Snapshot(NamedTuple):
+    """A copy of the features of one prediction.
+
+    Args:
+        rows: How many rows the prediction has, also where only the last ones are kept.
+        data: The copy; None where the values are of no kind that is understood.
+    """
+
+    rows: int
+    data: Any
+
+
+class Table(NamedTuple):
+    """Features as columns.
+
+    Args:
+        names: One name a column, or None where the input has none.
+        values: Shape (rows, columns); what is no number is NaN.
+    """
+
+    names: tuple[str, ...] | None
+    values: npt.NDArray[np.float64]
+
+
+def _is_frame(features: Any) -> bool:
+    return hasattr(features, "columns") and hasattr(features, "shape")
+
+
+def _snapshot_frame(features: Any, keep: int) -> Snapshot:
+    rows = int(features.shape[0])
+    tail = features if rows <= keep else features[-keep:]
+    if type(features).__module__.startswith("pandas"):
+        # From pandas 3 on a shallow copy is copy-on-write: later assignments do not reach it.
+        import pandas as pd
+
+        return Snapshot(rows, tail.copy(deep=int(pd.__version__.split(".")[0]) < 3))  # noqa: PLR2004
+    return Snapshot(rows, tail.clone() if hasattr(tail, "clone") else tail)
+
+
+def _snapshot_array(features: Any, keep: int) -> Snapshot:
+    if features.ndim == 1:
+        return Snapshot(1, features.copy())
+    rows = int(features.shape[0]) if features.ndim else 1
+    return Snapshot(rows, features[-keep:].copy() if features.ndim == 2 else None)  # noqa: PLR2004
+
+
+def _snapshot_sequence(features: Sequence[Any], keep: int) -> Snapshot:
+    if features and isinstance(features[0], Mapping):
+        return Snapshot(len(features), [dict(row) for row in features[-keep:]])
+    if features and hasattr(features[0], "__len__") and not isinstance(features[0], (str, bytes)):
+        return Snapshot(len(features), [tuple(row) for row in features[-keep:]])
+    return Snapshot(1, tuple(features))
+
+
+def snapshot(features: Any, keep: int) -> Snapshot:
+    """Return a copy that later changes by the caller cannot reach.
+
+    Args:
+        features: A mapping, a row, a 2-D array, a list of mappings or rows, a pandas or polars
+            DataFrame; anything else counts its rows and keeps no values.
+        keep: Rows to keep of a batch, the last ones.
+    """
+    if isinstance(features, dict):
+        return Snapshot(1, features.copy())
+    if isinstance(features, np.ndarray):
+        return _snapshot_array(features, keep)
+    if _is_frame(features):
+        return _snapshot_frame(features, keep)
+    if isinstance(features, Mapping):
+        return Snapshot(1, dict(features))
+    if isinstance(features, (list, tuple)):
+        return _snapshot_sequence(features, keep)
+    shape = getattr(features, "shape", None)
+    if shape:
+        return Snapshot(int(shape[0]) if len(shape) > 1 else 1, None)
+    return Snapshot(1, None)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, (str, bytes)) or value is None:
+        return np.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return np.nan
+
+
+def _numbers(rows: Sequence[Sequence[Any]]) -> npt.NDArray[np.float64]:
+    width = max((len(row) for row in rows), default=0)
+    out = np.full((len(rows), width), np.nan)
+    for i, row in enumerate(rows):
+        for j, value in enumerate(row):
+            out[i, j] = _number(value)
+    return out
+
+
+def _table_frame(frame: Any) -> Table:
+    names = tuple(str(name) for name in frame.columns)
+    columns: list[npt.NDArray[np.float64]] = []
+    for position, name in enumerate(frame.columns):
+        column = frame.iloc[:, position] if hasattr(frame, "iloc") else frame[name]
+        values = np.asarray(column.to_numpy())
+        if values.dtype.kind in "biuf":
+            columns.append(values.astype(np.float64))
+        else:
+            columns.append(np.array([_number(value) for value in values], dtype=np.float64))
+    return Table(names, np.column_stack(columns) if columns else np.empty((len(frame), 0)))
+
+
+def table(data: Any) -> Table | None:
+    """Return the columns of what :func:`snapshot` kept; None where it kept nothing."""
+    if data is None:
+        return None
+    if isinstance(data, dict):
+        names = tuple(str(name) for name in data)
+        return Table(names, np.array([[_number(value) for value in data.values()]]))
+    if isinstance(data, np.ndarray):
+        rows = np.atleast_2d(data)
+        if rows.dtype.kind in "biuf":
+            return Table(None, rows.astype(np.float64))
+        return Table(None, _numbers(rows.tolist()))
+    if _is_frame(data):
+        return _table_frame(data)
+    if data and isinstance(data[0], dict):
+        keys = list(dict.fromkeys(key for row in data for key in row))
+        rows_of = [[row.get(key) for key in keys] for row in data]
+        return Table(tuple(str(key) for key in keys), _numbers(rows_of))
+    if data and isinstance(data[0], tuple):
+        return Table(None, _numbers(data))
+    return Table(None, _numbers([data]))

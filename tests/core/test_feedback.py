@@ -1,0 +1,156 @@
+"""Labels for earlier predictions."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+
+import otelml
+from otelml.config import Config, FeedbackOptions, LogOptions
+from otelml.exceptions import FeedbackError
+from otelml.testing import capture
+
+
+def _predict(label="approved", **arguments):
+    with otelml.prediction("loan", version="3", **arguments) as p:
+        p.set_result(label=label, confidence=0.9)
+    return p
+
+
+def test_a_label_finds_its_trace(capture_telemetry):
+    """The span of a label is linked to the prediction's, and the counters say what it was."""
+    p = _predict()
+    result = otelml.feedback(p.id, "rejected", source="officer", reviewer="kim")
+    assert (result.outcome, result.predicted, result.actual) == ("wrong", "approved", "rejected")
+    predicted = capture_telemetry.assert_prediction("loan")
+    (span,) = capture_telemetry.spans("feedback loan")
+    (link,) = span.links
+    assert link.context.span_id == predicted.context.span_id
+    assert link.context.trace_id == predicted.context.trace_id
+    assert span.context.trace_id != predicted.context.trace_id
+    attributes = dict(span.attributes)
+    assert 0 <= attributes.pop("ml.feedback.delay") < 5
+    assert attributes == {
+        "ml.model.name": "loan",
+        "ml.model.version": "3",
+        "ml.feedback.source": "officer",
+        "ml.feedback.reviewer": "kim",
+        "ml.label.actual": "rejected",
+        "ml.label.predicted": "approved",
+        "ml.feedback.outcome": "wrong",
+    }
+    (point,) = capture_telemetry.metric("ml.feedback").points
+    assert point.value == 1
+    assert dict(point.attributes) == {
+        "ml.model.name": "loan",
+        "ml.model.version": "3",
+        "ml.label.actual": "rejected",
+        "ml.label.predicted": "approved",
+        "ml.feedback.source": "officer",
+    }
+    assert capture_telemetry.metric("ml.feedback.delay").count() == 1
+
+
+def test_duplicates_and_conflicts(capture_telemetry):
+    """The same label again counts once; another one from the same source is a conflict."""
+    p = _predict()
+    outcomes = [
+        otelml.feedback(p.id, label, source=source).outcome
+        for label, source in (
+            ("approved", "api"),
+            ("approved", "api"),
+            ("rejected", "api"),
+            ("approved", "officer"),
+        )
+    ]
+    assert outcomes == ["correct", "duplicate", "conflict", "correct"]
+    rejected = capture_telemetry.metric("ml.feedback.rejected").points
+    assert {r.attributes["ml.feedback.reason"]: r.value for r in rejected} == {
+        "duplicate": 1,
+        "conflict": 1,
+    }
+    (record,) = capture_telemetry.logs("ml.feedback.conflict")
+    assert "approved, now rejected" in record.body
+
+
+def test_rows_of_a_batch(capture_telemetry):
+    """Each row of a batch has an id of its own."""
+    with otelml.prediction("loan", features=np.zeros((3, 1))) as p:
+        p.set_result(label=["a", "b", "c"])
+    found = [otelml.feedback(i, "b").outcome for i in p.ids]
+    assert found == ["wrong", "correct", "wrong"]
+    assert capture_telemetry.metric("ml.feedback").sum() == 3
+
+
+def test_regression(capture_telemetry):
+    """The label of a regression is a number."""
+    with otelml.prediction("price") as p:
+        p.set_result(value=10.0)
+    assert otelml.feedback(p.id, 12.5).outcome == "recorded"
+    with pytest.raises(FeedbackError, match="finite number"):
+        otelml.feedback(p.id, "much")
+    assert capture_telemetry.metric("ml.feedback").sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"actual": None}, "label"),
+        ({"actual": ["a"]}, "label"),
+        ({"actual": ""}, "label"),
+        ({"actual": "x" * 500}, "label"),
+        ({"actual": "a", "source": 5}, "source"),
+        ({"actual": "a", "timestamp": "yesterday"}, "timestamp"),
+        ({"actual": "a", "timestamp": float("nan")}, "timestamp"),
+    ],
+)
+def test_what_is_no_label(capture_telemetry, arguments, reason):
+    """A bad label is refused with a reason, which is counted."""
+    p = _predict()
+    with pytest.raises(FeedbackError) as caught:
+        otelml.feedback(p.id, **arguments)
+    assert caught.value.reason == reason
+    (point,) = capture_telemetry.metric("ml.feedback.rejected").points
+    assert dict(point.attributes) == {"ml.feedback.reason": reason}
+
+
+def test_forged_id(capture_telemetry):
+    """A forged id is refused and counted, and nothing else happens."""
+    with pytest.raises(FeedbackError, match="not a prediction id"):
+        otelml.feedback("forged", "a")
+    assert capture_telemetry.metric("ml.feedback.rejected").sum() == 1
+    assert capture_telemetry.metric("ml.feedback").points == ()
+
+
+def test_time_of_a_label(capture_telemetry):
+    """A label may say when it became known."""
+    p = _predict()
+    later = datetime.now(timezone.utc) + timedelta(hours=2)
+    assert otelml.feedback(p.id, "a", timestamp=later).delay_s == pytest.approx(7200, abs=5)
+    assert otelml.feedback(p.id, "b", timestamp=time.time() + 60).delay_s == pytest.approx(60, abs=5)
+    assert otelml.feedback(p.id, "c", timestamp=0).delay_s == 0
+
+
+def test_secret_signs_ids():
+    """With a secret, an id of a service without it is foreign."""
+    config = Config(logs=LogOptions(enabled=False), system=False)
+    with capture(config):
+        foreign = _predict().id
+    signed = Config(
+        logs=LogOptions(enabled=False), system=False, feedback=FeedbackOptions(secret="key")
+    )
+    with capture(signed):
+        assert otelml.feedback(_predict().id, "approved").outcome == "correct"
+        with pytest.raises(FeedbackError, match="another service"):
+            otelml.feedback(foreign, "approved")
+
+
+def test_ids_can_be_turned_off():
+    """Without feedback there is no id."""
+    config = Config(logs=LogOptions(enabled=False), feedback=FeedbackOptions(enabled=False))
+    with capture(config) as captured:
+        assert _predict().id == ""
+        assert "ml.prediction.id" not in captured.assert_prediction("loan").attributes
