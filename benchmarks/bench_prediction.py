@@ -21,7 +21,7 @@ from benchmarks.handwritten import ROW, HandWritten
 from benchmarks.harness import Figure, compare
 from otelml._pipeline import Pipeline
 from otelml.config import Config, LogOptions, TraceOptions
-from otelml.instrumentors._json_logs import create_json_handler
+from otelml.instrumentors._json_logs import JsonLineFormatter
 
 PER_RUN = 1000
 RESOURCE = Resource({"service.name": "loan-api"})
@@ -59,7 +59,7 @@ class Ours:
     """
 
     def __init__(self, sampler: Sampler = ALWAYS_ON, features: Any = None) -> None:
-        from otelml._providers import encode_spans_fast
+        from otelml._providers._encode import encode_spans_fast
 
         self.collect = Collect(encode_spans_fast)
         tracer_provider = TracerProvider(sampler, RESOURCE, shutdown_on_exit=False)
@@ -72,7 +72,8 @@ class Ours:
             logs=LogOptions(sample_ratio=1.0, otlp=False),
             traces=TraceOptions(queue_size=1_000_000),
         )
-        self.handler = create_json_handler("loan-api", io.StringIO())
+        self.handler = logging.StreamHandler(io.StringIO())
+        self.handler.setFormatter(JsonLineFormatter("loan-api"))
         self.pipeline = Pipeline(config, self)
         self.pipeline.start()
         self.pipeline.worker.stop(time.monotonic() + 5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,22 +29,39 @@ def results_of(owner: Prediction) -> _results.Results:
 
 def model_of(owner: Prediction) -> dict[str, Any]:
     """Return the attributes that every span of a prediction has."""
-    attributes: dict[str, Any] = {semconv.ML_MODEL_NAME: owner.model}
-    if owner.version:
-        attributes[semconv.ML_MODEL_VERSION] = owner.version
-    if owner.variant:
-        attributes[semconv.ML_MODEL_VARIANT] = owner.variant
+    return _of_model(owner.model, owner.version, owner.variant)
+
+
+def _of_model(model: str, version: str, variant: str) -> dict[str, Any]:
+    attributes: dict[str, Any] = {semconv.ML_MODEL_NAME: model}
+    if version:
+        attributes[semconv.ML_MODEL_VERSION] = version
+    if variant:
+        attributes[semconv.ML_MODEL_VARIANT] = variant
     return attributes
 
 
-def of_stage(owner: Prediction, stage: Stage) -> dict[str, Any]:
-    """Return the attributes of a stage's span."""
-    attributes = model_of(owner)
-    attributes[semconv.ML_STAGE_NAME] = stage.name
-    if stage.inferred:
+def of_stage(owner: Prediction, stage: Stage) -> Mapping[str, Any]:
+    """Return the attributes of a stage's span: one object for equal stages, never changed."""
+    return _of_stage(
+        owner.model, owner.version, owner.variant, stage.name, stage.inferred, stage.error
+    )
+
+
+class SharedAttributes(dict[str, Any]):
+    """Attributes that many spans have in one object; nobody changes them."""
+
+
+@lru_cache(maxsize=1024)
+def _of_stage(  # noqa: PLR0917 - what stages differ by, as the key of a cache
+    model: str, version: str, variant: str, stage: str, inferred: bool, error: str
+) -> Mapping[str, Any]:
+    attributes = SharedAttributes(_of_model(model, version, variant))
+    attributes[semconv.ML_STAGE_NAME] = stage
+    if inferred:
         attributes[semconv.ML_STAGE_INFERRED] = True
-    if stage.error:
-        attributes[semconv.ERROR_TYPE] = stage.error
+    if error:
+        attributes[semconv.ERROR_TYPE] = error
     return attributes
 
 
@@ -66,10 +85,9 @@ def of_prediction(owner: Prediction, results: _results.Results) -> dict[str, Any
             attributes[semconv.ML_PREDICTION_LABEL] = results.labels[0]
         if results.values is not None and np.isfinite(results.values[0]):
             attributes[semconv.ML_PREDICTION_VALUE_ATTRIBUTE] = float(results.values[0])
-    if results.confidences is not None and np.isfinite(results.confidences).any():
+    if results.confidence is not None:
         # The least sure row of a batch is the one worth finding.
-        lowest = float(np.nanmin(results.confidences))
-        attributes[semconv.ML_PREDICTION_CONFIDENCE_ATTRIBUTE] = lowest
+        attributes[semconv.ML_PREDICTION_CONFIDENCE_ATTRIBUTE] = results.confidence
     if owner.error:
         attributes[semconv.ERROR_TYPE] = owner.error
     return attributes

@@ -9,12 +9,14 @@ views, readers and exemplars are the SDK's own. Where anything looks otherwise t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from opentelemetry.context import Context
 
 _NO_CONTEXT = Context()
+_EXEMPLAR_INTERVAL_NS = 100_000_000
 
 
 class _Measured(NamedTuple):
@@ -36,7 +38,10 @@ class BoundStream:
         attributes: The stream's attributes.
     """
 
-    __slots__ = ("_aggregates", "_attributes", "_filter", "_instrument", "_storages", "_write")
+    __slots__ = (
+        "_aggregates", "_attributes", "_boundaries", "_consumer", "_filter", "_instrument",
+        "_offered", "_storages", "_write",
+    )  # fmt: skip
 
     def __init__(
         self, instrument: Any, write: Callable[..., None], attributes: dict[str, str]
@@ -44,13 +49,16 @@ class BoundStream:
         self._instrument = instrument
         self._write = write
         self._attributes = attributes
+        self._consumer = getattr(instrument, "_measurement_consumer", None)
+        self._boundaries: Sequence[float] = ()
+        self._offered: dict[int, int] = {}
         self._storages: Any = None
-        self._aggregates: list[Callable[[Any, bool], None]] = []
+        self._aggregates: list[Any] = []
         self._filter: Any = None
 
     def write(self, amount: float, time_ns: int, context: Context | None) -> None:
         """Record ``amount``; ``context`` gives its exemplar the ids."""
-        consumer = getattr(self._instrument, "_measurement_consumer", None)
+        consumer = self._consumer
         storages = getattr(consumer, "_reader_storages", None)
         if storages is None or storages is not self._storages or not self._aggregates:
             self._write(amount, self._attributes, context)
@@ -58,9 +66,21 @@ class BoundStream:
             return
         within = context if context is not None else _NO_CONTEXT
         measured = _Measured(amount, time_ns, self._instrument, within, self._attributes)
-        sampled = context is not None and self._filter(amount, time_ns, self._attributes, within)
+        sampled = (
+            context is not None
+            and self._is_due(amount, time_ns)
+            and self._filter(amount, time_ns, self._attributes, within)
+        )
         for aggregate in self._aggregates:
             aggregate(measured, sampled)
+
+    def _is_due(self, amount: float, time_ns: int) -> bool:
+        """Whether a bucket may have a new exemplar: ten a second are more than anyone reads."""
+        bucket = bisect_left(self._boundaries, amount)
+        if 0 <= time_ns - self._offered.get(bucket, 0) < _EXEMPLAR_INTERVAL_NS:
+            return False
+        self._offered[bucket] = time_ns
+        return True
 
     def _bind(self, consumer: Any, storages: Any) -> None:
         self._storages = storages
@@ -76,6 +96,7 @@ class BoundStream:
             self._storages = None  # try again: the API has the last word until then
             return
         self._aggregates = found
+        self._boundaries = getattr(found[0].__self__, "_boundaries", ()) if found else ()
 
 
 def _key(match: Any, attributes: dict[str, str]) -> Any:

@@ -62,7 +62,7 @@ def take_result(call: Call) -> None:
     elif method == "predict_log_proba" and owner.probabilities is None:
         owner.keep_result(None, probabilities=np.exp(np.asarray(result, dtype=np.float64)))
     elif method == "predict":
-        shape = getattr(result, "shape", ())
+        shape: tuple[int, ...] = getattr(result, "shape", ())
         if len(shape) > 1 and shape[1] != 1:
             return
         if _is_value(call.info.task, result):

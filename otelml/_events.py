@@ -19,7 +19,6 @@ from otelml.windows.snapshot import table
 
 if TYPE_CHECKING:
     from otelml._feedback import FeedbackRecord
-    from otelml._results import Results
     from otelml._runtime import Runtime
     from otelml.config import LogOptions
     from otelml.prediction import Prediction
@@ -59,15 +58,18 @@ def warn(owner: Prediction, message: str, *args: object) -> None:
     _write(_logger, logging.WARNING, message % args, {}, owner.span, time.time_ns())
 
 
-def log_prediction(owner: Prediction, results: Results, options: LogOptions) -> None:
+def log_prediction(
+    owner: Prediction, attributes: Mapping[str, Any], options: LogOptions
+) -> None:
     """Log the ``ml.prediction`` event, and the exception of a failed one."""
-    extra = _attributes.of_prediction(owner, results)
+    extra = dict(attributes)
     extra[semconv.ML_PREDICTION_DURATION.name] = (owner.end_ns - owner.start_ns) / 1e9
     if options.features:
         extra[semconv.ML_FEATURES] = _features(owner, options)
     level = logging.ERROR if owner.error else logging.INFO
     extra[_EVENT_NAME] = semconv.EVENT_PREDICTION
-    result = "failed" if owner.error else (results.labels[0] if results.labels else "done")
+    label = attributes.get(semconv.ML_PREDICTION_LABEL, "done")
+    result = "failed" if owner.error else label
     message = f"prediction of {owner.model}: {result}"
     _write(_prediction_log, level, message, extra, owner.span, owner.end_ns)
     if owner.exception is not None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from otelml import _results
+from otelml import _attributes
 from otelml.quality import tokens
 
 if TYPE_CHECKING:
@@ -36,13 +34,10 @@ def prediction_id(owner: Prediction, row: int) -> str:
 
 
 def _row(owner: Prediction, row: int) -> tuple[str, float, bool]:
-    label, confidence = owner.label, owner.confidence
-    if isinstance(label, (str, bool, int)) and isinstance(confidence, (float, np.floating)):
-        return _results.label_text(label), float(confidence), False
-    results = _results.normalise(
-        owner.row_count(), label, owner.value, confidence, owner.probabilities, owner.classes
-    )
-    found = float(results.confidences[row]) if results.confidences is not None else float("nan")
+    results = _attributes.results_of(owner)
+    found = float("nan") if results.confidence is None else results.confidence
+    if results.confidences is not None:
+        found = float(results.confidences[row])
     if results.labels:
         return results.labels[row], found, False
     if results.values is not None:

@@ -94,7 +94,7 @@ def _mlflow(model: Any) -> tuple[str, str]:
 
 def describe(model: Any, framework: str) -> Mapping[str, Any]:
     """Return what the framework's instrumentor can tell of a model; asked once a model."""
-    known = _recall(_described, model)
+    known: Mapping[str, Any] | None = _recall(_described, model)
     if known is None:
         function = _frameworks.get(framework)
         known = (_guard.call(framework, function, model) if function else None) or {}

@@ -79,8 +79,9 @@ class Processor:
 
     def _prediction(self, owner: Prediction) -> None:
         results = _attributes.results_of(owner)
+        attributes = _attributes.of_prediction(owner, results)
         try:
-            _spans.complete(owner, results)
+            _spans.complete(owner, attributes)
         finally:
             if self._instruments is not None:
                 self._measure(owner, results, self._instruments)
@@ -88,14 +89,16 @@ class Processor:
         log = self._config.logs
         wanted = owner.error or low or random.random() < log.sample_ratio
         if log.enabled and wanted:
-            _events.log_prediction(owner, results, log)
+            _events.log_prediction(owner, attributes, log)
         for problem in results.problems:
             self._warn_once(owner, problem)
         owner.features = owner.exception = None
 
     def _low(self, results: _results.Results) -> int:
-        if results.confidences is None:
+        if results.confidence is None:
             return 0
+        if results.confidences is None:
+            return int(results.confidence < self._config.metrics.low_confidence)
         with np.errstate(invalid="ignore"):
             return int((results.confidences < self._config.metrics.low_confidence).sum())
 
@@ -118,13 +121,12 @@ class Processor:
             finite = results.values[np.isfinite(results.values)]
             to.value.write_all(finite.tolist(), key, when, context)
         self._window(owner, to)
-        self.models[
-            (
-                *key,
-                (semconv.ML_MODEL_FRAMEWORK, owner.framework),
-                (semconv.ML_MODEL_TASK, owner.task),
-            )
-        ] = None
+        described: Key = (
+            *key,
+            (semconv.ML_MODEL_FRAMEWORK, owner.framework),
+            (semconv.ML_MODEL_TASK, owner.task),
+        )
+        self.models[described] = None
 
     def _count_labels(
         self, owner: Prediction, results: _results.Results, key: Key, rows: int, to: Instruments
@@ -133,10 +135,12 @@ class Processor:
         if owner.error or not results.labels:
             sums[to.predictions, key] += rows
         elif rows == 1:
-            sums[to.predictions, (*key, (semconv.ML_PREDICTION_LABEL, results.labels[0]))] += 1
+            label: Key = ((semconv.ML_PREDICTION_LABEL, results.labels[0]),)
+            sums[to.predictions, key + label] += 1
         else:
-            for label, count in Counter(results.labels).items():
-                sums[to.predictions, (*key, (semconv.ML_PREDICTION_LABEL, label))] += count
+            for name, count in Counter(results.labels).items():
+                label = ((semconv.ML_PREDICTION_LABEL, name),)
+                sums[to.predictions, key + label] += count
 
     def _confidences(
         self,
@@ -146,7 +150,14 @@ class Processor:
         context: Context,
         to: Instruments,
     ) -> None:
+        if results.confidence is None:
+            return
+        low = self._low(results)
+        if low:
+            self._sums[to.low_confidence, key] += low
         if results.confidences is None:
+            labelled: Key = (*key, (semconv.ML_PREDICTION_LABEL, results.labels[0]))
+            to.confidence.write(results.confidence, labelled, when, context)
             return
         pairs: Iterable[tuple[str, float]] = zip(
             results.labels or [""] * len(results.confidences),
@@ -157,23 +168,25 @@ class Processor:
             if confidence == confidence:  # noqa: PLR0124 - NaN marks what was left out
                 labelled = (*key, (semconv.ML_PREDICTION_LABEL, label)) if label else key
                 to.confidence.write(confidence, labelled, when, context)
-        low = self._low(results)
-        if low:
-            self._sums[to.low_confidence, key] += low
 
     def _window(self, owner: Prediction, to: Instruments) -> None:
-        columns = table(owner.features.data) if owner.features is not None else None
-        if columns is None:
+        if owner.features is None or owner.features.data is None:
             return
         name = (owner.model, owner.version)
         window = self.windows.get(name)
+        data = owner.features.data
+        if window is not None and type(data) is dict and window.add_row(data):
+            return
+        columns = table(data)
+        if columns is None:
+            return
         if window is None:
             keep = self._config.metrics.feature_window_rows
             window = self.windows[name] = CurrentWindow(keep, owner.feature_names)
         mismatch = window.add(columns)
         if mismatch:
-            reason = (semconv.ML_SCHEMA_MISMATCH_REASON, mismatch)
-            self._sums[to.schema_mismatch, (*_attributes.model_key(owner), reason)] += 1
+            reason: Key = ((semconv.ML_SCHEMA_MISMATCH_REASON, mismatch),)
+            self._sums[to.schema_mismatch, _attributes.model_key(owner) + reason] += 1
             expected = len(window.names or ())
             self._warn_once(
                 owner,
@@ -214,4 +227,5 @@ class Processor:
         if result.outcome == semconv.OUTCOME_CONFLICT:
             # The first label is counted already and a counter cannot take it back.
             self._sums[to.feedback_rejected, ((semconv.ML_FEEDBACK_REASON, "conflict"),)] += 1
-        self._sums[to.feedback, (*key, *labels, origin)] += 1
+        labelled: Key = (*key, *labels, origin)
+        self._sums[to.feedback, labelled] += 1

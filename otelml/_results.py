@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,12 +18,17 @@ class Results(NamedTuple):
         values: Shape (rows,), finite or NaN; or None.
         confidences: Shape (rows,), 0 to 1 or NaN; or None.
         problems: What was wrong with the input, each a sentence.
+        confidence: The lowest finite confidence; None where there is none.
     """
 
-    labels: list[str]
+    labels: Sequence[str]
     values: npt.NDArray[np.float64] | None
     confidences: npt.NDArray[np.float64] | None
-    problems: list[str]
+    problems: Sequence[str]
+    confidence: float | None = None
+
+
+_NOTHING = Results((), None, None, ())
 
 
 def keep(value: Any) -> Any:
@@ -155,8 +160,15 @@ def normalise(  # noqa: PLR0917 - the five parts of a result, in their fixed ord
             and confidence where those are missing.
         classes: The labels of the columns of ``probabilities``.
     """
-    if label is None and value is None and confidence is None and probabilities is None:
-        return Results([], None, None, [])
+    if value is None and probabilities is None:
+        if label is None and confidence is None:
+            return _NOTHING
+        if rows == 1 and type(label) is str:
+            # One row with a label is nearly every prediction: no arrays for it.
+            if confidence is None:
+                return Results((label,), None, None, ())
+            if isinstance(confidence, float) and 0.0 <= confidence <= 1.0:
+                return Results((label,), None, None, (), float(confidence))
     problems: list[str] = []
     labels = _labels(label, rows, problems)
     values = _numbers("value", value, rows, problems)
@@ -171,4 +183,7 @@ def normalise(  # noqa: PLR0917 - the five parts of a result, in their fixed ord
                 confidences = _confidences(found[0], rows, problems)
             if not labels and classes is not None:
                 labels = [label_text(classes[i]) if i < len(classes) else "" for i in found[1]]
-    return Results(labels, values, confidences, problems)
+    lowest: float | None = None
+    if confidences is not None and np.isfinite(confidences).any():
+        lowest = float(np.nanmin(confidences))
+    return Results(labels, values, confidences, problems, lowest)

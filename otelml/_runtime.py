@@ -23,8 +23,9 @@ class ActiveCounts:
 
     def change(self, key: tuple[str, str], by: int) -> None:
         """Add ``by`` to the count of ``key``."""
+        counts = self.counts
         with self.lock:
-            self.counts[key] = self.counts.get(key, 0) + by
+            counts[key] = counts.get(key, 0) + by
 
     def reset(self) -> None:
         """Forget everything: in a forked child, what the parent had begun is not its own."""

@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace import (
 )
 from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.sdk.trace import Tracer as SdkTracer
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Decision, ParentBased
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import Attributes, AttributeValue
@@ -119,7 +119,8 @@ class DeferredSpan(trace.Span):
     @property
     def attributes(self) -> Mapping[str, AttributeValue]:
         """The attributes so far."""
-        return self._attributes
+        attributes: Mapping[str, AttributeValue] = self._attributes
+        return attributes
 
     @property
     def status(self) -> Status:
@@ -216,7 +217,10 @@ class DeferredSpan(trace.Span):
         if self._handed_over:
             return
         end, self.end_time = self.end_time, None
-        self.set_attributes(attributes)
+        if self._attributes or (self._limit is not None and len(attributes) > self._limit):
+            self.set_attributes(attributes)
+        else:
+            self._attributes = attributes  # as they are: nobody changes them any more
         if status is not None:
             self.set_status(status)
         self.end_time = end
@@ -233,7 +237,7 @@ class DeferredSpan(trace.Span):
         source = self.source
         limits = source.limits
         attributes = self._attributes
-        if type(attributes) is dict and limits.max_span_attribute_length is not None:
+        if isinstance(attributes, dict) and limits.max_span_attribute_length is not None:
             attributes = source.bound(attributes)  # else all are clean and few enough already
         links: Any = BoundedList(limits.max_links) if self._links else ()
         for link in self._links or ():
@@ -320,11 +324,11 @@ class DeferredSpans:
         result = self._sampler.should_sample(
             context, trace_id, name, trace.SpanKind.INTERNAL, None, links
         )
-        flags = _SAMPLED if result.decision.is_sampled() else TraceFlags(TraceFlags.DEFAULT)
+        flags = _SAMPLED if result.decision is Decision.RECORD_AND_SAMPLE else TraceFlags(TraceFlags.DEFAULT)
         if is_random:
             flags = TraceFlags(flags | TraceFlags.RANDOM_TRACE_ID)
         ids = SpanContext(trace_id, self._new_span_id(), False, flags, result.trace_state)  # noqa: FBT003
-        if not result.decision.is_recording():
+        if result.decision is Decision.DROP:
             return trace.NonRecordingSpan(ids)
         return DeferredSpan(name, ids, parent, start_ns, result.attributes, self, links)
 

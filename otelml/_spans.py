@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -12,7 +13,6 @@ from otelml import _attributes
 from otelml._span import DeferredSpan
 
 if TYPE_CHECKING:
-    from otelml._results import Results
     from otelml.prediction import Prediction, Stage
 
 
@@ -56,15 +56,20 @@ def infer_spans(owner: Prediction) -> None:
             end_stage(owner, stage)
 
 
-def complete(owner: Prediction, results: Results) -> None:
-    """Complete the deferred spans of a prediction and hand them over, in the order they ended."""
+def complete(owner: Prediction, attributes: Mapping[str, Any]) -> None:
+    """Complete the deferred spans of a prediction and hand them over, in the order they ended.
+
+    Args:
+        owner: The prediction.
+        attributes: Those of its own span.
+    """
     if not owner.records or not owner.spans.deferred:
         return
     infer_spans(owner)
     for stage in owner.stages:
         complete_stage(owner, stage)
     if isinstance(owner.span, DeferredSpan):
-        owner.span.complete(_attributes.of_prediction(owner, results), _status(owner))
+        owner.span.complete(attributes, _status(owner))
 
 
 def complete_stage(owner: Prediction, stage: Stage) -> None:

@@ -22,6 +22,11 @@ from otelml.windows.snapshot import Snapshot, snapshot
 
 _PREDICTION_KEY = create_key("otelml-prediction")
 _logger = logging.getLogger("otelml")
+_PLAIN = frozenset((str, int, float, bool))
+
+
+def _keep(value: Any) -> Any:
+    return _guard.call("result", _results.keep, value)
 
 
 def current_prediction() -> Prediction | None:
@@ -264,15 +269,14 @@ class Prediction:
     ) -> None:
         """Take in parts of a result, those given."""
         self._id = None
-        keep = _results.keep
         if label is not None:
-            self.label = _guard.call("result", keep, label)
+            self.label = label if type(label) in _PLAIN else _keep(label)
         if value is not None:
-            self.value = _guard.call("result", keep, value)
+            self.value = value if type(value) in _PLAIN else _keep(value)
         if confidence is not None:
-            self.confidence = _guard.call("result", keep, confidence)
+            self.confidence = confidence if type(confidence) in _PLAIN else _keep(confidence)
         if probabilities is not None:
-            self.probabilities = _guard.call("result", keep, probabilities)
+            self.probabilities = _keep(probabilities)
 
     @property
     def has_own_result(self) -> bool:

@@ -148,7 +148,8 @@ class CapturedTelemetry:
 
     def children(self, span: ReadableSpan) -> list[ReadableSpan]:
         """Return the spans directly below ``span``, by their start."""
-        own = span.get_span_context().span_id
+        context = span.get_span_context()
+        own = context.span_id if context is not None else 0
         below = [s for s in self.spans() if s.parent is not None and s.parent.span_id == own]
         return sorted(below, key=lambda s: s.start_time or 0)
 

@@ -8,13 +8,15 @@ is put in place as bytes. The result parses to the very request that the SDK's e
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar, cast
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind
+
+from otelml._attributes import SharedAttributes
 
 _KINDS = {
     SpanKind.INTERNAL: b"\x30\x01",
@@ -112,14 +114,35 @@ def _encode_fast(span: ReadableSpan) -> bytes | None:
     if span.name:
         parts.append(_name(span.name))
     parts += (_KINDS[span.kind], _TIMES.pack(0x39, start, 0x41, end))
-    for key, value in (span._attributes or {}).items():  # noqa: SLF001 - the property wraps
-        encoded = _encode_value(key, value)
-        if encoded is None:
-            return None
-        parts.append(encoded)
+    attributes = _encode_attributes(span._attributes or {})  # noqa: SLF001 - the property wraps
+    if attributes is None:
+        return None
+    parts.append(attributes)
     parts.append(_status(status))
     parts.append(_FLAGS_REMOTE if parent is not None and parent.is_remote else _FLAGS_LOCAL)
     return b"".join(parts)
+
+
+class _Shared:
+    """Bytes of attribute mappings that many spans share; a few, since stages are few."""
+
+    limit = 256
+    known: ClassVar[dict[int, tuple[Any, bytes]]] = {}
+
+
+def _encode_attributes(attributes: Mapping[str, Any]) -> bytes | None:
+    found = _Shared.known.get(id(attributes))
+    if found is not None and found[0] is attributes:
+        return found[1]
+    parts = [_encode_value(key, value) for key, value in attributes.items()]
+    if None in parts:
+        return None
+    encoded = b"".join(cast("list[bytes]", parts))
+    if type(attributes) is SharedAttributes:
+        if len(_Shared.known) >= _Shared.limit:
+            _Shared.known.clear()
+        _Shared.known[id(attributes)] = (attributes, encoded)
+    return encoded
 
 
 def _status(status: Any) -> bytes:

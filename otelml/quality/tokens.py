@@ -18,6 +18,7 @@ import hashlib
 import hmac
 import math
 import struct
+from functools import lru_cache
 from typing import NamedTuple
 
 from otelml.exceptions import FeedbackError
@@ -78,6 +79,12 @@ def same_label(predicted: str, actual: str) -> bool:
     return predicted in {actual, shorten(actual, _TEXT_BUDGETS[3]).decode("utf-8", "replace")}
 
 
+@lru_cache(maxsize=1024)
+def _packed(text: str, budget: int) -> bytes:
+    raw = shorten(text, budget)
+    return bytes((len(raw),)) + raw
+
+
 def encode(token: Token, secret: bytes | None) -> str:
     """Return the id: URL-safe, at most 200 characters."""
     flags = (_FLAG_SIGNED if secret else 0) | (_FLAG_VALUE if token.is_value else 0)
@@ -93,9 +100,7 @@ def encode(token: Token, secret: bytes | None) -> str:
         )
     ]
     texts = (token.model, token.version, token.variant, token.label)
-    for text, budget in zip(texts, _TEXT_BUDGETS, strict=True):
-        raw = shorten(text, budget)
-        parts += (bytes((len(raw),)), raw)
+    parts += (_packed(text, budget) for text, budget in zip(texts, _TEXT_BUDGETS, strict=True))
     body = b"".join(parts)
     mac = hmac.digest(secret or _UNSIGNED_KEY, body, "sha256")[:_MAC_SIZE]
     return base64.urlsafe_b64encode(body + mac).rstrip(b"=").decode()
@@ -140,7 +145,10 @@ def _unpack(body: bytes) -> Token:
         int.from_bytes(time_ms, "big"),
         row,
         confidence if math.isfinite(confidence) else math.nan,
-        *texts,
+        texts[0],
+        texts[1],
+        texts[2],
+        texts[3],
         is_value=bool(flags & _FLAG_VALUE),
         signed=bool(flags & _FLAG_SIGNED),
     )

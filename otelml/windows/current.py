@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from otelml.windows.snapshot import Table
+from otelml.windows.snapshot import Table, numbers
+
+_READ_AT = 64
 
 
 class Summary(NamedTuple):
@@ -45,6 +47,26 @@ class CurrentWindow:
         self._next = 0
         self._filled = 0
         self._lock = threading.Lock()
+        self._waiting: list[list[Any]] = []
+
+    def add_row(self, row: dict[str, Any]) -> bool:
+        """Take in a row with the very names of the window, to be read later, many at once.
+
+        Returns:
+            Whether it has those names; else it was not taken in.
+        """
+        if self.names is None or tuple(row) != self.names:
+            return False
+        self._waiting.append(list(row.values()))
+        if len(self._waiting) >= _READ_AT:
+            self._read()
+        return True
+
+    def _read(self) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+            if waiting:
+                self._write(numbers(waiting)[-self._capacity :])
 
     def add(self, table: Table) -> str | None:
         """Take in rows.
@@ -62,6 +84,7 @@ class CurrentWindow:
             self.names = table.names or tuple(str(i) for i in range(values.shape[1]))
         if values.shape[1] != len(self.names):
             return "width"
+        self._read()
         with self._lock:
             self._write(values[-self._capacity :])
         return None
@@ -78,6 +101,7 @@ class CurrentWindow:
 
     def summaries(self) -> list[Summary]:
         """Return the features that have a finite value in the window."""
+        self._read()
         with self._lock:
             if self._ring is None or not self._filled:
                 return []

@@ -13,6 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 
+_NUMERIC = frozenset((float, int, np.float64, np.int64))
+
+
 class Snapshot(NamedTuple):
     """A copy of the features of one prediction.
 
@@ -100,7 +103,18 @@ def _number(value: Any) -> float:
         return np.nan
 
 
-def _numbers(rows: Sequence[Sequence[Any]]) -> npt.NDArray[np.float64]:
+def _are_numbers(rows: Sequence[Sequence[Any]]) -> bool:
+    # np.array() would read a text like "1e5" or a bool in a mixed row as something else.
+    return all(type(value) in _NUMERIC for row in rows for value in row)
+
+
+def numbers(rows: Sequence[Sequence[Any]]) -> npt.NDArray[np.float64]:
+    """Return rows as numbers, shape (rows, columns of the longest); what is none is NaN."""
+    if rows and _are_numbers(rows) and len({len(row) for row in rows}) == 1:
+        try:
+            return np.array(rows, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError):
+            pass  # one by one, then
     width = max((len(row) for row in rows), default=0)
     out = np.full((len(rows), width), np.nan)
     for i, row in enumerate(rows):
@@ -133,13 +147,13 @@ def table(data: Any) -> Table | None:
         rows = np.atleast_2d(data)
         if rows.dtype.kind in "biuf":
             return Table(None, rows.astype(np.float64))
-        return Table(None, _numbers(rows.tolist()))
+        return Table(None, numbers(rows.tolist()))
     if _is_frame(data):
         return _table_frame(data)
     if data and isinstance(data[0], dict):
         keys = list(dict.fromkeys(key for row in data for key in row))
         rows_of = [[row.get(key) for key in keys] for row in data]
-        return Table(tuple(str(key) for key in keys), _numbers(rows_of))
+        return Table(tuple(str(key) for key in keys), numbers(rows_of))
     if data and isinstance(data[0], tuple):
-        return Table(None, _numbers(data))
-    return Table(None, _numbers([data]))
+        return Table(None, numbers(data))
+    return Table(None, numbers([data]))
