@@ -50,7 +50,9 @@ class HandWritten:
             "confidence", explicit_bucket_boundaries_advisory=[i / 20 for i in range(1, 20)]
         )
         self.feature = meter.create_gauge("feature")
-        self.log = logging.Logger("handwritten", logging.INFO)
+        self.log = logging.getLogger("handwritten")
+        self.log.setLevel(logging.INFO)
+        self.log.propagate = False
         handler = logging.StreamHandler(io.StringIO())
         handler.setFormatter(JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
         self.log.addHandler(handler)

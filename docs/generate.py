@@ -37,18 +37,24 @@ def telemetry() -> str:
         for m in semconv.METRICS
     ]
     buckets = [
-        (f"`{m.name}`", ", ".join(f"{b:g}" for b in m.buckets)) for m in semconv.METRICS if m.buckets
+        (f"`{m.name}`", ", ".join(f"{b:g}" for b in m.buckets))
+        for m in semconv.METRICS
+        if m.buckets
     ]
     source = inspect.getsource(semconv)
     names = re.findall(r'^([A-Z0-9_]+): Final = "([a-z_]+\.[a-z_.]+)"', source, re.MULTILINE)
     attributes = sorted({value for name, value in names if not name.startswith(("EVENT", "SPAN"))})
-    events = [value for name, value in names if name.startswith("EVENT")] + [semconv.EVENT_EXCEPTION]
+    events = [value for name, value in names if name.startswith("EVENT")] + [
+        semconv.EVENT_EXCEPTION
+    ]
     return "\n".join(
         [
             "# Telemetry",
             NOTICE,
-            f"Schema version {semconv.SCHEMA_VERSION}, instrumentation scope `{semconv.SCOPE}`. "
-            "Source: `otelml/semconv.py`.",
+            (
+                f"Schema version {semconv.SCHEMA_VERSION}, instrumentation scope "
+                f"`{semconv.SCOPE}`. Source: `otelml/semconv.py`."
+            ),
             "",
             "## Spans",
             "",
@@ -59,9 +65,11 @@ def telemetry() -> str:
             "## Metrics",
             "",
             _table(("name", "kind", "unit", "what it says", "by"), metrics),
-            "An attribute that does not apply is left out. Each instrument has a bounded number of "
-            f"streams; what is too many folds into `{semconv.OVERFLOW_VALUE}` and is counted in "
-            f"`{semconv.OTELML_CARDINALITY_OVERFLOW.name}`.",
+            (
+                "An attribute that does not apply is left out. Each instrument has a bounded "
+                f"number of streams; what is too many folds into `{semconv.OVERFLOW_VALUE}` and is "
+                f"counted in `{semconv.OTELML_CARDINALITY_OVERFLOW.name}`."
+            ),
             "",
             "### Buckets",
             "",
@@ -83,9 +91,11 @@ def configuration() -> str:
     parts = [
         "# Configuration",
         NOTICE,
-        "An argument of `otelml.init` comes first, then the environment, then `[tool.otelml]` of "
-        "the nearest `pyproject.toml`, then the default. `OTEL_*` variables mean what the "
-        "OpenTelemetry specification says.",
+        (
+            "An argument of `otelml.init` comes first, then the environment, then `[tool.otelml]` "
+            "of the nearest `pyproject.toml`, then the default. `OTEL_*` variables mean what the "
+            "OpenTelemetry specification says."
+        ),
         "",
     ]
     kinds = (config.TraceOptions, config.MetricOptions, config.LogOptions, config.FeedbackOptions)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from otelml import _results, semconv
+from otelml import _guard, _results, semconv
 
 if TYPE_CHECKING:
     from otelml._cardinality import Key
@@ -53,7 +53,7 @@ class SharedAttributes(dict[str, Any]):
 
 
 @lru_cache(maxsize=1024)
-def _of_stage(  # noqa: PLR0917 - what stages differ by, as the key of a cache
+def _of_stage(
     model: str, version: str, variant: str, stage: str, inferred: bool, error: str
 ) -> Mapping[str, Any]:
     attributes = SharedAttributes(_of_model(model, version, variant))
@@ -68,8 +68,7 @@ def _of_stage(  # noqa: PLR0917 - what stages differ by, as the key of a cache
 def of_prediction(owner: Prediction, results: _results.Results) -> dict[str, Any]:
     """Return the attributes of a prediction's span."""
     attributes = model_of(owner)
-    rows = owner.row_count()
-    attributes[semconv.ML_PREDICTION_ROWS_ATTRIBUTE] = rows
+    attributes[semconv.ML_PREDICTION_ROWS_ATTRIBUTE] = owner.row_count()
     if owner.id:
         attributes[semconv.ML_PREDICTION_ID] = owner.id
     if owner.framework:
@@ -80,17 +79,21 @@ def of_prediction(owner: Prediction, results: _results.Results) -> dict[str, Any
             attributes[semconv.ML_FEATURE_COUNT] = width
     if any(stage.inferred for stage in owner.stages):
         attributes[semconv.ML_PREDICTION_INFERRED_STAGES] = True
-    if rows == 1 or len(set(results.labels)) == 1:
-        if results.labels:
-            attributes[semconv.ML_PREDICTION_LABEL] = results.labels[0]
-        if results.values is not None and np.isfinite(results.values[0]):
-            attributes[semconv.ML_PREDICTION_VALUE_ATTRIBUTE] = float(results.values[0])
-    if results.confidence is not None:
-        # The least sure row of a batch is the one worth finding.
-        attributes[semconv.ML_PREDICTION_CONFIDENCE_ATTRIBUTE] = results.confidence
+    _add_result(attributes, results)
     if owner.error:
         attributes[semconv.ERROR_TYPE] = owner.error
     return attributes
+
+
+def _add_result(attributes: dict[str, Any], results: _results.Results) -> None:
+    labels, values = results.labels, results.values
+    if len(labels) == 1 or (labels and len(set(labels)) == 1):
+        attributes[semconv.ML_PREDICTION_LABEL] = labels[0]
+    if values is not None and len(values) == 1 and np.isfinite(values[0]):
+        attributes[semconv.ML_PREDICTION_VALUE_ATTRIBUTE] = float(values[0])
+    if results.confidence is not None:
+        # The least sure row of a batch is the one worth finding.
+        attributes[semconv.ML_PREDICTION_CONFIDENCE_ATTRIBUTE] = results.confidence
 
 
 def _width(data: Any) -> int | None:
@@ -109,10 +112,8 @@ def description_of(owner: Prediction) -> str:
     error = owner.exception
     if error is None:
         return owner.error
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - a hostile __str__ must not cost the span
-        return type(error).__name__
+    text = _guard.quietly(str, error)  # a hostile __str__ must not cost the span
+    return type(error).__name__ if text is None else f"{type(error).__name__}: {text}"
 
 
 def model_key(owner: Prediction) -> Key:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from otelml import semconv
+from otelml._stage import Stage, error_type
 
 if TYPE_CHECKING:
     from otelml._models import ModelInfo
@@ -93,8 +94,6 @@ def complete(owner: Prediction) -> None:
 
 
 def _infer_stages(owner: Prediction, calls: list[Call]) -> None:
-    from otelml.prediction import Stage
-
     first, last = calls[0], calls[-1]
     end = owner.end_ns
     inference = min(first.final_start_ns or first.start_ns, end)
@@ -108,8 +107,6 @@ def _infer_stages(owner: Prediction, calls: list[Call]) -> None:
         owner.stages.append(stage)
     failed = next((call for call in calls if call.error is not None), None)
     if owner.error and owner.stages:
-        from otelml.prediction import error_type
-
         place = semconv.STAGE_INFERENCE if failed is not None else owner.stages[-1].name
         for stage in owner.stages:
             if stage.name == place:

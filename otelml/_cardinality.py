@@ -54,7 +54,7 @@ class StreamCap:
         return attributes
 
     def _fold(self, key: Key) -> Key:
-        # Model and version are set by the developer, not by traffic: those stay while there is room.
+        # Model and version come from the developer, not from traffic: they stay if there is room.
         kept = tuple((n, v if n.startswith("ml.model.") else OVERFLOW_VALUE) for n, v in key)
         if kept in self._streams or len(self._streams) < self._streams_limit - 1:
             return kept

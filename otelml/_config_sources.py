@@ -72,7 +72,9 @@ def check_keys(given: Mapping[str, Any], valid: Sequence[str], source: str, pref
     for key, value in given.items():
         if key not in valid:
             near = difflib.get_close_matches(key, valid, n=1, cutoff=0.5)
-            hint = f"; did you mean {prefix}{near[0]!s}?" if near else f"; valid: {', '.join(valid)}"
+            hint = (
+                f"; did you mean {prefix}{near[0]!s}?" if near else f"; valid: {', '.join(valid)}"
+            )
             raise ConfigurationError(f"unknown key {prefix}{key} = {value!r} in {source}{hint}")
 
 

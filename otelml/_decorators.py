@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from otelml import _runtime
-from otelml.prediction import Prediction, Stage, current_prediction
+from otelml._stage import Stage
+from otelml.prediction import Prediction, current_prediction
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _logger = logging.getLogger("otelml")

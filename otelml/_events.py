@@ -14,7 +14,7 @@ from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlag
 
 from otelml import _attributes, semconv
 from otelml._context import detach
-from otelml._span import DeferredSpan
+from otelml._deferred import DeferredSpan
 from otelml.windows.snapshot import table
 
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ def warn(owner: Prediction, message: str, *args: object) -> None:
     _write(_logger, logging.WARNING, message % args, {}, owner.span, time.time_ns())
 
 
-def log_prediction(
-    owner: Prediction, attributes: Mapping[str, Any], options: LogOptions
-) -> None:
+def log_prediction(owner: Prediction, attributes: Mapping[str, Any], options: LogOptions) -> None:
     """Log the ``ml.prediction`` event, and the exception of a failed one."""
     extra = dict(attributes)
     extra[semconv.ML_PREDICTION_DURATION.name] = (owner.end_ns - owner.start_ns) / 1e9

@@ -63,9 +63,9 @@ def _time_ns(timestamp: Any) -> int:
     if isinstance(timestamp, datetime):
         aware = timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=timezone.utc)
         return int(aware.timestamp() * 1e9)
-    if isinstance(timestamp, (int, float)) and not isinstance(timestamp, bool):
-        if math.isfinite(timestamp) and timestamp >= 0:
-            return int(timestamp * 1e9)
+    is_number = isinstance(timestamp, (int, float)) and not isinstance(timestamp, bool)
+    if is_number and math.isfinite(timestamp) and timestamp >= 0:
+        return int(timestamp * 1e9)
     raise FeedbackError(
         f"timestamp is {timestamp!r:.80}; it must be a datetime or seconds since the epoch",
         "timestamp",

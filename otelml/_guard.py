@@ -55,6 +55,14 @@ def call(component: str, function: Callable[..., _R], *args: object, **kwargs: o
         return None
 
 
+def quietly(function: Callable[..., _R], *args: object) -> _R | None:
+    """Call ``function``, code of the application's; return None, uncounted, where it raises."""
+    try:
+        return function(*args)
+    except Exception:  # noqa: BLE001 - the purpose of this module
+        return None
+
+
 def guard(component: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R | None]]:
     """Make a function return None where it would raise."""
 

@@ -36,7 +36,8 @@ class Telemetry:
         self._pipeline = Pipeline(config, self._providers)
         self._pipeline.start()
         self._instrumented = instrumentors.instrument(config, self._providers, app)
-        self._lifecycle = Lifecycle(self._at_exit, self._after_fork, config.traces.flush_timeout_s)
+        budget_s = config.traces.flush_timeout_s
+        self._lifecycle = Lifecycle(self._flush, self._after_fork, budget_s, self._at_exit)
         self._lifecycle.install()
 
     def force_flush(self, timeout_s: float = 5.0) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from otelml import _runtime, semconv
 from otelml._events import FeedbackSpans
@@ -23,14 +23,22 @@ if TYPE_CHECKING:
     from otelml.config import Config
     from otelml.windows.current import Summary
 
-    class HasProviders:
+    class HasProviders(Protocol):
         """What the pipeline needs of the providers."""
 
-        tracer_provider: TracerProvider
-        meter_provider: MeterProvider
+        @property
+        def tracer_provider(self) -> TracerProvider:
+            """Where spans go."""
+            ...
+
+        @property
+        def meter_provider(self) -> MeterProvider:
+            """Where measurements go."""
+            ...
 
         def observe(self, meter: Meter) -> None:
             """Make the instruments of the exporters' own counts."""
+            ...
 
 
 class Pipeline:

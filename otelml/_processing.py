@@ -113,7 +113,9 @@ class Processor:
             if stage.error:
                 stage_key = (*stage_key, (semconv.ERROR_TYPE, stage.error))
             within = trace.set_span_in_context(stage.span, context) if stage.span else context
-            to.stage_duration.write((stage.end_ns - stage.start_ns) / 1e9, stage_key, stage.end_ns, within)
+            to.stage_duration.write(
+                (stage.end_ns - stage.start_ns) / 1e9, stage_key, stage.end_ns, within
+            )
         to.rows.write(rows, key, when, context)
         self._count_labels(owner, results, (*key, *failed), rows, to)
         self._confidences(results, key, when, context, to)

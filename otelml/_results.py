@@ -107,9 +107,7 @@ def _numbers(
     return numbers
 
 
-def _confidences(
-    value: Any, rows: int, problems: list[str]
-) -> npt.NDArray[np.float64] | None:
+def _confidences(value: Any, rows: int, problems: list[str]) -> npt.NDArray[np.float64] | None:
     numbers = _numbers("confidence", value, rows, problems)
     if numbers is None:
         return None
@@ -141,7 +139,20 @@ def _best(
     return clean[np.arange(rows), best], best
 
 
-def normalise(  # noqa: PLR0917 - the five parts of a result, in their fixed order
+def _simple(rows: int, label: Any, confidence: Any) -> Results | None:
+    """Return the result of one row with a label, nearly every prediction, without arrays."""
+    if label is None and confidence is None:
+        return _NOTHING
+    if rows != 1 or type(label) is not str:
+        return None
+    if confidence is None:
+        return Results((label,), None, None, ())
+    if isinstance(confidence, float) and 0.0 <= confidence <= 1.0:
+        return Results((label,), None, None, (), float(confidence))
+    return None
+
+
+def normalise(
     rows: int,
     label: Any,
     value: Any,
@@ -160,15 +171,9 @@ def normalise(  # noqa: PLR0917 - the five parts of a result, in their fixed ord
             and confidence where those are missing.
         classes: The labels of the columns of ``probabilities``.
     """
-    if value is None and probabilities is None:
-        if label is None and confidence is None:
-            return _NOTHING
-        if rows == 1 and type(label) is str:
-            # One row with a label is nearly every prediction: no arrays for it.
-            if confidence is None:
-                return Results((label,), None, None, ())
-            if isinstance(confidence, float) and 0.0 <= confidence <= 1.0:
-                return Results((label,), None, None, (), float(confidence))
+    simple = _simple(rows, label, confidence) if value is None and probabilities is None else None
+    if simple is not None:
+        return simple
     problems: list[str] = []
     labels = _labels(label, rows, problems)
     values = _numbers("value", value, rows, problems)
@@ -176,13 +181,12 @@ def normalise(  # noqa: PLR0917 - the five parts of a result, in their fixed ord
     if isinstance(probabilities, Mapping):
         classes = tuple(probabilities)
         probabilities = [list(probabilities.values())]
-    if probabilities is not None and (confidences is None or not labels):
-        found = _best(probabilities, rows, problems)
-        if found is not None:
-            if confidences is None:
-                confidences = _confidences(found[0], rows, problems)
-            if not labels and classes is not None:
-                labels = [label_text(classes[i]) if i < len(classes) else "" for i in found[1]]
+    missing = confidences is None or not labels
+    found = _best(probabilities, rows, problems) if probabilities is not None and missing else None
+    if found is not None and confidences is None:
+        confidences = _confidences(found[0], rows, problems)
+    if found is not None and not labels and classes is not None:
+        labels = [label_text(classes[i]) if i < len(classes) else "" for i in found[1]]
     lowest: float | None = None
     if confidences is not None and np.isfinite(confidences).any():
         lowest = float(np.nanmin(confidences))

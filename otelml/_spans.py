@@ -10,7 +10,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Status, StatusCode
 
 from otelml import _attributes
-from otelml._span import DeferredSpan
+from otelml._deferred import DeferredSpan
 
 if TYPE_CHECKING:
     from otelml.prediction import Prediction, Stage

@@ -1,4 +1,4 @@
-"""The version, alone in its file so that the build backend and the instrumentation scope read one."""
+"""The version: the build and the instrumentation scope read the same one."""
 
 from __future__ import annotations
 

@@ -16,8 +16,9 @@ from opentelemetry import trace
 from opentelemetry.context import attach, create_key, get_current, get_value, set_value
 
 from otelml import _calls, _guard, _results, _runtime, _spans
-from otelml._context import detach, leave, request_scope
+from otelml._context import detach, request_scope
 from otelml._ids import prediction_id
+from otelml._stage import Stage, error_type
 from otelml.windows.snapshot import Snapshot, snapshot
 
 _PREDICTION_KEY = create_key("otelml-prediction")
@@ -38,75 +39,6 @@ def current_prediction() -> Prediction | None:
     return found if isinstance(found, Prediction) else None
 
 
-def error_type(error: BaseException) -> str:
-    """Return the value of ``error.type``: the qualified class name."""
-    cls = type(error)
-    module = cls.__module__
-    return cls.__qualname__ if module == "builtins" else f"{module}.{cls.__qualname__}"
-
-
-class Stage:
-    """One stage of a prediction: a context manager, sync and async.
-
-    Args:
-        prediction: The prediction it belongs to; None makes it do nothing.
-        name: ``feature_extraction``, ``inference``, ``post_processing``, or a name of your own.
-    """
-
-    __slots__ = (
-        "_context", "_prediction", "_token", "end_ns", "error", "inferred", "name", "span",
-        "start_ns",
-    )  # fmt: skip
-
-    def __init__(self, prediction: Prediction | None, name: str) -> None:
-        self._prediction = prediction
-        self.name = name
-        self.inferred = False
-        self.error: str = ""
-        self.span: trace.Span | None = None
-        self.start_ns = 0
-        self.end_ns = 0
-        self._token: Any = None
-
-    def __enter__(self) -> Stage:
-        owner = self._prediction
-        if owner is not None and owner.runtime is not None:
-            self.start_ns = owner.now_ns()
-            if owner.records:
-                context = get_current()
-                self.span = owner.spans.start(self.name, context, self.start_ns)
-                self._context = trace.set_span_in_context(self.span, context)
-                self._token = attach(self._context)
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        owner = self._prediction
-        if owner is None or owner.runtime is None:
-            return
-        self.end_ns = owner.now_ns()
-        if self._token is not None:
-            leave(self._context, self._token)
-        if exc is not None:
-            self.error = error_type(exc)
-        owner.finish_stage(self)
-
-    async def __aenter__(self) -> Stage:
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self.__exit__(exc_type, exc, tb)
-
-
 class Prediction:
     """One prediction, of one row or a batch: a context manager, sync and async.
 
@@ -119,10 +51,36 @@ class Prediction:
     """
 
     __slots__ = (
-        "_anchor_ns", "_id", "_own_result", "_perf_ns", "_token", "classes",
-        "confidence", "end_ns", "error", "exception", "feature_names", "features", "framework",
-        "in_request", "inferred", "label", "model", "probabilities", "records", "rows", "runtime", "span",
-        "spans", "stages", "start_ns", "task", "value", "variant", "version", "calls",
+        "_anchor_ns",
+        "_id",
+        "_own_result",
+        "_perf_ns",
+        "_token",
+        "calls",
+        "classes",
+        "confidence",
+        "end_ns",
+        "error",
+        "exception",
+        "feature_names",
+        "features",
+        "framework",
+        "in_request",
+        "inferred",
+        "label",
+        "model",
+        "probabilities",
+        "records",
+        "rows",
+        "runtime",
+        "span",
+        "spans",
+        "stages",
+        "start_ns",
+        "task",
+        "value",
+        "variant",
+        "version",
     )  # fmt: skip
 
     def __init__(

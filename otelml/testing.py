@@ -203,7 +203,9 @@ class CapturedTelemetry:
         last = found[-1]
         attributes = last.attributes or {}
         if stages is not None:
-            below = [c for c in self.children(last) if semconv.ML_STAGE_NAME in (c.attributes or {})]
+            below = [
+                c for c in self.children(last) if semconv.ML_STAGE_NAME in (c.attributes or {})
+            ]
             got = [span.name for span in below]
             assert got == list(stages), f"stages are {got}, not {list(stages)}"  # noqa: S101 - as above
         if label is not None:
@@ -244,7 +246,7 @@ class _Providers:
         self.resource = Resource({"service.name": "test"})
         self.span_exporter = InMemorySpanExporter()
         self.reader = InMemoryMetricReader()
-        self.log_exporter = InMemoryLogRecordExporter()
+        self.log_exporter = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]
         self.tracer_provider = TracerProvider(
             id_generator=SequentialIds(), resource=self.resource, shutdown_on_exit=False
         )

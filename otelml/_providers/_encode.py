@@ -169,7 +169,9 @@ def _encode_one(span: ReadableSpan) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _envelope(resource_id: int, scope_id: int, holder: _Holder) -> tuple[bytes, bytes, bytes, bytes]:
+def _envelope(
+    resource_id: int, scope_id: int, holder: _Holder
+) -> tuple[bytes, bytes, bytes, bytes]:
     """Return resource, its schema, scope, its schema as bytes; the ids are the key."""
     del resource_id, scope_id
     request = encode_spans([holder.span])

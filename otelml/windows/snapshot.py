@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-
 _NUMERIC = frozenset((float, int, np.float64, np.int64))
 
 

@@ -65,7 +65,12 @@ def test_nothing_to_instrument(tmp_path):
         ({"resource_attributes": [1]}, {}, "", ["resource_attributes", "[1]"]),
         ({"resource_attributes": {"a": []}}, {}, "", ["resource_attributes['a']"]),
         ({}, {"OTELML_QUEUE_SIZE": "many"}, "", ["OTELML_QUEUE_SIZE", "many", "whole number"]),
-        ({}, {"OTELML_QUEUE_SIZE": "0"}, "", ["queue_size", "0", "OTELML_QUEUE_SIZE", "at least 1"]),
+        (
+            {},
+            {"OTELML_QUEUE_SIZE": "0"},
+            "",
+            ["queue_size", "0", "OTELML_QUEUE_SIZE", "at least 1"],
+        ),
         ({}, {"OTELML_TRACES": "maybe"}, "", ["OTELML_TRACES", "maybe", "true or false"]),
         ({}, {"OTELML_LOW_CONFIDENCE": "nan"}, "", ["low_confidence", "nan"]),
         ({}, {"OTELML_LOG_LEVEL": "LOUD"}, "", ["LOUD", "INFO"]),

@@ -25,8 +25,9 @@ from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlag
 
 import otelml
 from otelml import _runtime
+from otelml._deferred import DeferredSpan
 from otelml._pipeline import Pipeline
-from otelml._span import DeferredSpan, OrdinarySpans, create_spans
+from otelml._span import OrdinarySpans, create_spans
 from otelml.config import Config, LogOptions
 from otelml.testing import SequentialIds
 
@@ -51,7 +52,11 @@ def batch():
 
 
 def failing():
-    with pytest.raises(ValueError, match="no"), otelml.prediction("loan") as p, p.stage("inference"):
+    with (
+        pytest.raises(ValueError, match="no"),
+        otelml.prediction("loan") as p,
+        p.stage("inference"),
+    ):
         raise ValueError("no")
 
 
@@ -99,7 +104,7 @@ def events():
 def recorded_exception():
     with otelml.prediction("loan"):
         try:
-            raise LookupError("gone")  # noqa: TRY301
+            raise LookupError("gone")
         except LookupError as error:
             trace.get_current_span().record_exception(error, {"k": 1}, timestamp=7)
 
@@ -298,9 +303,7 @@ def _stable(attributes):
 def _run(case, arguments, *, ordinary):
     global _provider  # noqa: PLW0603
     exporter = InMemorySpanExporter()
-    _provider = TracerProvider(
-        id_generator=SequentialIds(), shutdown_on_exit=False, **arguments
-    )
+    _provider = TracerProvider(id_generator=SequentialIds(), shutdown_on_exit=False, **arguments)
     _provider.add_span_processor(SimpleSpanProcessor(exporter))
     providers = SimpleNamespace(
         tracer_provider=_provider,

@@ -130,7 +130,9 @@ def test_time_of_a_label(capture_telemetry):
     p = _predict()
     later = datetime.now(timezone.utc) + timedelta(hours=2)
     assert otelml.feedback(p.id, "a", timestamp=later).delay_s == pytest.approx(7200, abs=5)
-    assert otelml.feedback(p.id, "b", timestamp=time.time() + 60).delay_s == pytest.approx(60, abs=5)
+    assert otelml.feedback(p.id, "b", timestamp=time.time() + 60).delay_s == pytest.approx(
+        60, abs=5
+    )
     assert otelml.feedback(p.id, "c", timestamp=0).delay_s == 0
 
 

@@ -130,9 +130,9 @@ def test_wrong_width_is_counted(capture_telemetry):
         with otelml.prediction("loan", features=np.zeros((1, width))):
             pass
     points = capture_telemetry.metric("ml.feature.schema_mismatch")
-    assert [(p.attributes["ml.feature.schema_mismatch.reason"], p.value) for p in points.points] == [
-        ("width", 2)
-    ]
+    assert [
+        (p.attributes["ml.feature.schema_mismatch.reason"], p.value) for p in points.points
+    ] == [("width", 2)]
     said = [r for r in capture_telemetry.logs() if "do not match" in str(r.body)]
     assert len(said) == 1
 

@@ -36,7 +36,7 @@ def _check(captured, prediction):
 
 
 def test_one_request_one_prediction(capture_telemetry):
-    """predict and predict_proba on the same rows are one, with three stages that add up."""
+    """Predict and predict_proba on the same rows are one, with three stages that add up."""
     model, data = Model(), np.ones((1, 3))
     scope = _scope.begin_request()
     _call(model, data, np.array(["yes"]))

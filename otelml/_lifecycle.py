@@ -1,0 +1,143 @@
+"""Flushing when the process ends, and beginning anew in a forked child.
+
+A signal handler runs on top of whatever the main thread was doing, locks held: it only starts a
+thread that flushes and waits for it, so a flush that needs such a lock costs the budget and no
+more.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import threading
+import weakref
+from multiprocessing import parent_process, util
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from otelml import _guard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+
+class Lifecycle:
+    """When to flush, for one telemetry.
+
+    Args:
+        flush: Sends everything by a deadline on the monotonic clock; may be called again.
+        after_fork: Makes a forked child's telemetry its own.
+        budget_s: Seconds that all flushes of one ending may take together.
+        stop: As ``flush``, where the process is certain to end; ``flush`` by default.
+    """
+
+    def __init__(
+        self,
+        flush: Callable[[float], object],
+        after_fork: Callable[[], object],
+        budget_s: float,
+        stop: Callable[[float], object] | None = None,
+    ) -> None:
+        self._flush = flush
+        self._stop = stop if stop is not None else flush
+        self._after_fork = after_fork
+        self._budget_s = budget_s
+        self._installed = False
+        self._previous: Any = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._handling = False
+        self._stopped = False
+        self._spent_s = 0.0
+
+    def install(self) -> None:
+        """Register for the exit of the process, SIGTERM and forks; a second call does nothing."""
+        if self._installed:
+            return
+        self._installed = True
+        atexit.register(self._at_exit)
+        self._take_signal()
+        if hasattr(os, "register_at_fork"):
+            this = weakref.WeakMethod(self._in_child)
+
+            def in_child() -> None:
+                method = this()
+                if method is not None:
+                    method()
+
+            os.register_at_fork(after_in_child=in_child)
+        util.register_after_fork(self, Lifecycle._finalize)
+        if parent_process() is not None:
+            self._finalize()
+
+    def uninstall(self) -> None:
+        """Take all of that back; the previous SIGTERM handler returns if ours is still there."""
+        if not self._installed:
+            return
+        self._installed = False
+        atexit.unregister(self._at_exit)
+        if self._previous is None or threading.current_thread() is not threading.main_thread():
+            return
+        if signal.getsignal(signal.SIGTERM) == self._on_signal:
+            signal.signal(signal.SIGTERM, self._previous)
+        self._previous = None
+
+    def _take_signal(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        previous = signal.getsignal(signal.SIGTERM)
+        if previous is None or previous is signal.SIG_IGN:
+            return  # not Python's to restore, or the application means to survive it
+        with _guard.guarded("lifecycle"):
+            signal.signal(signal.SIGTERM, self._on_signal)
+            self._previous = previous
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        previous = self._previous if self._previous is not None else signal.SIG_DFL
+        # A second signal that comes while the first is being handled is in a hurry.
+        if self._installed and not self._handling:
+            self._handling = True
+            self._flush_in_thread(self._flush if callable(previous) else self._stop)
+            self._handling = False
+        if callable(previous):
+            previous(number, frame)
+        else:
+            # The process must be seen to die of the signal.
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    def _flush_in_thread(self, flush: Callable[[float], object]) -> None:
+        budget_s = self._budget_s - self._spent_s
+        deadline = monotonic() + budget_s
+        thread = threading.Thread(
+            target=self._run, args=(flush, deadline), name="otelml-flush", daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter is shutting down: the exit handler's turn
+            return
+        thread.join(max(budget_s, 0.0))
+
+    def _run(self, flush: Callable[[float], object], deadline: float) -> None:
+        if self._stopped:
+            return
+        self._stopped = flush is self._stop and flush is not self._flush
+        started = monotonic()
+        _guard.call("flush", flush, deadline)
+        self._spent_s += monotonic() - started
+
+    def _at_exit(self) -> None:
+        if self._installed:
+            self._run(self._stop, monotonic() + max(self._budget_s - self._spent_s, 0.0))
+
+    def _in_child(self) -> None:
+        if self._installed:
+            self._begin()
+            _guard.call("fork", self._after_fork)
+
+    def _finalize(self) -> None:
+        """Let a child of multiprocessing flush too: it leaves by ``os._exit``, without atexit."""
+        _guard.call("fork", util.Finalize, None, self._at_exit, exitpriority=0)

@@ -1,0 +1,74 @@
+"""What the import linter cannot say: who may import the SDK, and where names may stand."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from otelml import semconv
+
+PACKAGE = Path(__file__).parent.parent / "otelml"
+SDK_ALLOWED = {"_deferred.py", "_span.py", "testing.py"}
+
+
+def _modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE), ast.parse(path.read_text())
+
+
+def _runtime_imports(tree):
+    typed = {
+        node
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    for node in ast.walk(tree):
+        if node in typed:
+            continue
+        if isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def test_only_providers_spans_and_testing_import_the_sdk():
+    """The SDK is known in few places."""
+    found = {
+        str(path)
+        for path, tree in _modules()
+        for name in _runtime_imports(tree)
+        if name.startswith("opentelemetry.sdk")
+        and path.parts[0] != "_providers"
+        and str(path) not in SDK_ALLOWED
+    }
+    assert not found
+
+
+def test_names_are_spelled_once():
+    """No module but semconv writes the name of a metric or an attribute."""
+    names = {value for value in vars(semconv).values() if isinstance(value, str)}
+    names = {name for name in names if name.startswith(("ml.", "otelml."))}
+    names |= {metric.name for metric in semconv.METRICS}
+    found = {
+        f"{path}:{node.lineno}: {node.value}"
+        for path, tree in _modules()
+        if path.name != "semconv.py"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node.value in names
+    }
+    assert not found
+
+
+def test_broad_excepts_are_in_the_guard():
+    """Catching everything is the guard's business."""
+    found = {
+        f"{path}:{handler.lineno}"
+        for path, tree in _modules()
+        if path.name != "_guard.py"
+        for handler in ast.walk(tree)
+        if isinstance(handler, ast.ExceptHandler)
+        and handler.type is not None
+        and ast.unparse(handler.type) == "Exception"
+    }
+    assert not found
