@@ -1,0 +1,171 @@
+"""Flask: a server span and HTTP metrics for each request, and its predictions with their stages.
+
+Hooks are on the class ``flask.Flask``, so they hold for applications that exist already, for
+subclasses and factories, whoever imported ``Flask`` when. The span and the metrics come from
+``opentelemetry-instrumentation-flask``, unless the application has been given to it already.
+
+- A view begins and ends inside ``Flask.dispatch_request``: ``before_request`` and ``after_request``
+  functions are not part of it, and a streamed response ends it when the view returns.
+- An exception of the view is an error of its predictions, but an ``HTTPException`` below 500: with
+  ``abort(404)`` the application answers its client.
+- An excluded URL has no server span and no HTTP metrics; predictions made there are predictions
+  all the same, in a trace of their own.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import logging
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from flask import Flask, request
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from werkzeug.exceptions import HTTPException
+
+from otelml import _guard, _runtime, _scope, semconv
+from otelml.instrumentors._flask_http import HttpInstrumentation, prefer_stable_conventions
+
+__all__ = ["FlaskMLInstrumentor"]
+
+_SCOPE = "otelml.scope"
+_SERVER_ERROR = 500
+_OPTIONS = (
+    "request_hook",
+    "response_hook",
+    "tracer_provider",
+    "meter_provider",
+    "excluded_urls",
+    "enable_commenter",
+    "commenter_options",
+)
+_logger = logging.getLogger("otelml")
+
+
+class FlaskMLInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # it has no types
+    """Instruments every Flask application of the process.
+
+    ``instrument()`` takes ``app``, an application to instrument at once, and the options of
+    ``FlaskInstrumentor.instrument_app``; ``uninstrument()`` leaves everything as it was found.
+    """
+
+    _http: HttpInstrumentation | None = None
+    _wrapped: dict[str, tuple[Any, Any]]
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """Return the distributions that are instrumented."""
+        return ("flask >= 2.3",)
+
+    def _instrument(self, **kwargs: Any) -> None:
+        prefer_stable_conventions()
+        options = {name: kwargs[name] for name in _OPTIONS if name in kwargs}
+        self._http = http = HttpInstrumentation(Flask.wsgi_app, options)
+        self._wrapped = {}
+        for name, wrap in _HOOKS.items():
+            original = getattr(Flask, name)
+            hook = wrap(original, http)
+            self._wrapped[name] = (original, hook)
+            setattr(Flask, name, hook)
+        for app in _existing_apps():
+            http.add(app)
+        if kwargs.get("app") is not None:
+            self.instrument_app(kwargs["app"])
+
+    def _uninstrument(self, **_: Any) -> None:
+        for name, (original, hook) in self._wrapped.items():
+            if getattr(Flask, name) is hook:  # else someone wrapped it since; it passes through
+                setattr(Flask, name, original)
+        http, self._http = self._http, None
+        if http is not None:
+            http.remove()
+
+    def instrument_app(self, app: Any) -> None:
+        """Instrument one application at once, rather than with its first request."""
+        if not isinstance(app, Flask):
+            _logger.warning(
+                "otelml: app is a %s, not a Flask application; those are found without it",
+                type(app).__name__,
+            )
+        elif self._http is not None:
+            self._http.add(app)
+
+
+def _existing_apps() -> Iterator[Flask]:
+    classes = [Flask]
+    for cls in classes:
+        classes.extend(cls.__subclasses__())
+    # An instance refers to its class. type(), as proxies lie about their class.
+    return (o for o in gc.get_referrers(*classes) if issubclass(type(o), Flask))
+
+
+def _wrap_wsgi_app(original: Any, http: HttpInstrumentation) -> Any:
+    @functools.wraps(original)
+    def wsgi_app(self: Flask, environ: dict[str, Any], start_response: Any) -> Any:
+        if not http.active:  # uninstrumented, and middleware still holds this function
+            return original(self, environ, start_response)
+        return http.entry(self)(environ, start_response)
+
+    return wsgi_app
+
+
+def _wrap_dispatch_request(original: Any, http: HttpInstrumentation) -> Any:
+    @functools.wraps(original)
+    def dispatch_request(self: Flask, *args: Any) -> Any:
+        scope = _scope.begin_request() if http.active else None
+        if scope is None:
+            return original(self, *args)
+        try:
+            response = original(self, *args)
+        except BaseException as error:
+            _end(scope, error if _is_failure(error) else None)
+            raise
+        _end(scope, None)
+        return response
+
+    return dispatch_request
+
+
+def _wrap_process_response(original: Any, http: HttpInstrumentation) -> Any:
+    @functools.wraps(original)
+    def process_response(self: Flask, *args: Any) -> Any:
+        response = original(self, *args)
+        if http.active:
+            _guard.call("flask", _add_header, response)
+        return response
+
+    return process_response
+
+
+_HOOKS = {
+    "wsgi_app": _wrap_wsgi_app,
+    "dispatch_request": _wrap_dispatch_request,
+    "process_response": _wrap_process_response,
+}
+
+
+def _is_failure(error: BaseException) -> bool:
+    if not isinstance(error, HTTPException):
+        return True
+    code = error.code
+    if code is None:  # abort() with a response of one's own
+        code = getattr(error.response, "status_code", None)
+    return code is None or code >= _SERVER_ERROR
+
+
+def _end(scope: _scope.RequestScope, error: BaseException | None) -> None:
+    _scope.end_request(scope, error)
+    runtime = _runtime.current()
+    if scope.last is not None and runtime is not None:
+        options = runtime.config.feedback
+        if options.enabled and options.header:
+            request.environ[_SCOPE] = scope
+
+
+def _add_header(response: Any) -> None:
+    scope = request.environ.get(_SCOPE)
+    if scope is None or semconv.HEADER_PREDICTION_ID in response.headers:
+        return
+    prediction_id = scope.prediction_id
+    if prediction_id:
+        response.headers[semconv.HEADER_PREDICTION_ID] = prediction_id

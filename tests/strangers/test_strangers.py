@@ -1,0 +1,290 @@
+"""Flask applications as strangers write them, each with one line added, as real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests._otlp_server import OtlpServer
+
+pytestmark = pytest.mark.slow  # each application is a process that imports scikit-learn
+
+_APPS = Path(__file__).parent / "apps"
+_REQUESTS = 20
+_STAGES = ["feature_extraction", "inference", "post_processing"]
+_GUNICORN = (sys.executable, "-m", "gunicorn", "--no-control-socket", "--log-level", "warning")
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """An application, how it is served and asked, and what it must emit.
+
+    Args:
+        name: Its file.
+        command: What serves it, after the interpreter.
+        ask: From the number of a request to method, path, body.
+        routes: Names of the server spans, one a request.
+        models: Model names, one a request.
+        rows: Rows, one a request.
+        log: A word of its own log line.
+        http_metrics: Whether its requests are counted by ``http.server.request.duration``.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    ask: object
+    routes: tuple[str, ...]
+    models: tuple[str, ...]
+    log: str
+    rows: tuple[int, ...] = (1,) * _REQUESTS
+    http_metrics: bool = True
+
+
+def _iris(i):
+    return "POST", "/predict", json.dumps({"sl": 5 + i / 10, "sw": "3.4", "pl": 1.5, "pw": 0.2})
+
+
+def _applicant(i):
+    return (
+        "POST",
+        "/api/v1/score",
+        json.dumps({"income": 900.0 * i, "age": None if i == 3 else 44, "home": "rent"}),
+    )
+
+
+_THREE = ("GradientBoostingClassifier", "GaussianNB", "DecisionTreeClassifier")
+
+
+def _three(i):
+    return "POST", f"/predict/{_THREE[i % 3]}", json.dumps({"a": i / 10, "b": -0.5, "c": 1.0})
+
+
+def _digit(i):
+    return "PUT", "/ml/digit", bytes([i % 17] * 64)
+
+
+def _prices(i):
+    house = {"rooms": i, "area": 2}
+    return ("POST", "/prices", json.dumps([house] * 5)) if i % 2 else (
+        "POST", "/price", json.dumps(house),
+    )  # fmt: skip
+
+
+STRANGERS = [
+    Stranger(
+        "module_level", (sys.executable, "module_level.py"), _iris,
+        ("POST /predict",) * _REQUESTS, ("LogisticRegression",) * _REQUESTS, "predicted ",
+    ),
+    Stranger(
+        "factory", (*_GUNICORN, "-b", "127.0.0.1:{port}", "-w", "1", "factory:create_app()"),
+        _applicant, ("POST /api/v1/score",) * _REQUESTS,
+        ("RandomForestClassifier",) * _REQUESTS, "scored ",
+    ),
+    Stranger(
+        "three_models",
+        (*_GUNICORN, "-b", "127.0.0.1:{port}", "-k", "gthread", "--threads", "4", "three_models:app"),
+        _three, ("POST /predict/<name>",) * _REQUESTS,
+        tuple(_THREE[i % 3] for i in range(_REQUESTS)), " says ",
+    ),
+    Stranger(
+        "method_view", (sys.executable, "method_view.py"), _digit,
+        ("PUT /digit",) * _REQUESTS, ("SVC",) * _REQUESTS, "digit ", http_metrics=False,
+    ),
+    Stranger(
+        "async_batch",
+        (*_GUNICORN, "-b", "127.0.0.1:{port}", "-w", "1", "--preload", "async_batch:app"),
+        _prices, tuple(("POST /price", "POST /prices")[i % 2] for i in range(_REQUESTS)),
+        ("prices",) * _REQUESTS, "price", rows=tuple((1, 5)[i % 2] for i in range(_REQUESTS)),
+    ),
+]  # fmt: skip
+
+
+class Run:
+    """What one application answered and emitted."""
+
+    def __init__(self, stranger, otlp, answers):
+        self.stranger = stranger
+        self.otlp = otlp
+        self.answers = answers
+        self.spans = {span.span_id: span for span in otlp.spans}
+
+    def predictions(self):
+        found = [s for s in self.otlp.spans if s.name.startswith("predict ")]
+        return sorted(found, key=lambda s: s.start_time_unix_nano)
+
+    def children(self, span):
+        below = [s for s in self.otlp.spans if s.parent_span_id == span.span_id]
+        return sorted(below, key=lambda s: s.start_time_unix_nano)
+
+
+def _attributes(item):
+    return {a.key: getattr(a.value, a.value.WhichOneof("value")) for a in item.attributes}
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait(port, process):
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        assert process.poll() is None, "the application ended"
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("the application does not listen")
+
+
+def _ask(port, method, path, body):
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request(method, path, body, {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    return response.status, dict(response.headers)
+
+
+@pytest.fixture(scope="module", params=STRANGERS, ids=lambda s: s.name)
+def run(request):
+    """One application, started, asked twenty times, and ended by SIGTERM."""
+    stranger, port = request.param, _free_port()
+    command = [part.format(port=port) for part in stranger.command]
+    with OtlpServer() as otlp:
+        environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("OTEL", "PYTEST"))},
+            **otlp.environment(),
+            "PORT": str(port),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        process = subprocess.Popen(command, cwd=_APPS, env=environment, stdout=subprocess.DEVNULL)
+        try:
+            _wait(port, process)
+            answers = [_ask(port, *stranger.ask(i)) for i in range(_REQUESTS)]
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+        finally:
+            process.kill()
+            process.wait()
+        yield Run(stranger, otlp, answers)
+
+
+@pytest.mark.parametrize("stranger", STRANGERS, ids=lambda s: s.name)
+def test_one_line_was_added(stranger):
+    """The application knows of otelml by exactly one line."""
+    lines = (_APPS / f"{stranger.name}.py").read_text().splitlines()
+    added = [line.strip() for line in lines if "otelml" in line]
+    assert len(added) == 1
+    assert added[0].startswith("import otelml; otelml.init(")
+
+
+def test_answers(run):
+    """Every request is answered, with a prediction id of its own."""
+    assert {status for status, _ in run.answers} <= {200, 201}
+    ids = {headers["X-Prediction-Id"] for _, headers in run.answers}
+    assert ids == {_attributes(p)["ml.prediction.id"] for p in run.predictions()}
+    assert len(ids) == _REQUESTS
+
+
+def test_one_prediction_a_request(run):
+    """Each server span has one prediction, of the right model and rows, and nothing is extra."""
+    predictions = run.predictions()
+    servers = [run.spans[p.parent_span_id] for p in predictions]
+    assert tuple(s.name for s in servers) == run.stranger.routes
+    assert len({s.span_id for s in servers}) == _REQUESTS
+    assert {s.trace_id for s in servers} == {p.trace_id for p in predictions}
+    assert {s.kind for s in servers} == {2}
+    assert tuple(_attributes(p)["ml.model.name"] for p in predictions) == run.stranger.models
+    assert tuple(_attributes(p)["ml.prediction.rows"] for p in predictions) == run.stranger.rows
+    assert len(run.spans) == len(run.otlp.spans) == _REQUESTS * 5
+
+
+def test_stages(run):
+    """Three stages, contiguous, add up to the prediction, which lies in the server span."""
+    for prediction in run.predictions():
+        stages = run.children(prediction)
+        assert [s.name for s in stages] == _STAGES
+        assert [a.end_time_unix_nano == b.start_time_unix_nano for a, b in pairwise(stages)] == [
+            True,
+            True,
+        ]
+        total = prediction.end_time_unix_nano - prediction.start_time_unix_nano
+        parts = sum(s.end_time_unix_nano - s.start_time_unix_nano for s in stages)
+        assert abs(total - parts) <= 0.01 * total
+        server = run.spans[prediction.parent_span_id]
+        assert server.start_time_unix_nano <= prediction.start_time_unix_nano
+        assert prediction.end_time_unix_nano <= server.end_time_unix_nano
+
+
+def _last(run, metric):
+    """The newest point of each stream."""
+    newest = {}
+    for point in run.otlp.points(metric):
+        key = tuple(sorted(_attributes(point).items()))
+        if key not in newest or newest[key].time_unix_nano <= point.time_unix_nano:
+            newest[key] = point
+    return [(dict(key), point) for key, point in newest.items()]
+
+
+def test_metrics(run):
+    """Totals of the metrics equal the requests that were made."""
+    rows, durations = Counter(), Counter()
+    for attributes, point in _last(run, "ml.predictions"):
+        rows[attributes["ml.model.name"]] += int(point.as_double or point.as_int)
+    for attributes, point in _last(run, "ml.prediction.duration"):
+        durations[attributes["ml.model.name"]] += point.count
+    expected = Counter()
+    for name, count in zip(run.stranger.models, run.stranger.rows, strict=True):
+        expected[name] += count
+    assert rows == expected
+    assert durations == Counter(run.stranger.models)
+    stages = Counter()
+    for attributes, point in _last(run, "ml.stage.duration"):
+        stages[attributes["ml.stage.name"]] += point.count
+    assert stages == dict.fromkeys(_STAGES, _REQUESTS)
+    requests = sum(p.count for _, p in _last(run, "http.server.request.duration"))
+    assert requests == (_REQUESTS if run.stranger.http_metrics else 0)
+
+
+@pytest.mark.parametrize("metric", ["ml.prediction.duration", "ml.stage.duration"])
+def test_exemplars(run, metric):
+    """Every stream has exemplars, and they lead to the prediction or stage that was measured."""
+    found = [
+        (_attributes(point), exemplar)
+        for point in run.otlp.points(metric)
+        for exemplar in point.exemplars
+    ]
+    for attributes, exemplar in found:
+        span = run.spans[exemplar.span_id]
+        assert span.trace_id == exemplar.trace_id
+        model = attributes["ml.model.name"]
+        assert span.name == attributes.get("ml.stage.name", f"predict {model}")
+    streams = [attributes for attributes, _ in _last(run, metric)]
+    assert [s for s in streams if s not in [attributes for attributes, _ in found]] == []
+
+
+def test_logs(run):
+    """Each request's own log line has the ids of a span of that request."""
+    lines = [
+        r for r in run.otlp.logs if run.stranger.log in r.body.string_value and not r.event_name
+    ]
+    assert len(lines) == _REQUESTS
+    assert {r.trace_id for r in lines} == {p.trace_id for p in run.predictions()}
+    for record in lines:
+        assert run.spans[record.span_id].trace_id == record.trace_id
