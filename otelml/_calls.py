@@ -56,6 +56,8 @@ class Call:
 def take_result(call: Call) -> None:
     """Keep what a call returned, in the prediction it is part of."""
     owner, result, method = call.prediction, call.result, call.method
+    if owner.classes is None:
+        owner.classes = call.info.classes
     if result is None or isinstance(result, list):  # a list of arrays: several outputs at once
         return
     if method == "predict_proba":

@@ -27,7 +27,8 @@ def report(component: str, error: BaseException) -> None:
     with _lock:
         errors[component] += 1
         first = errors[component] == 1
-        last_error[component] = f"{type(error).__name__}: {error}"
+        text = quietly(str, error)  # a hostile __str__ is an error of the application's
+        last_error[component] = f"{type(error).__name__}: {text}"
     if first:
         _logger.warning(
             "otelml: an error in %s was kept away from the service; further ones are counted in "

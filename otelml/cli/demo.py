@@ -61,7 +61,7 @@ def _train() -> None:
 @click.option("--no-traffic", is_flag=True, help="Start no traffic; use the web form.")
 @click.option("--endpoint", help="Send to this OTLP/HTTP endpoint instead of the viewer.")
 @click.option("--port", default=8000, show_default=True, help="Port of the demo service.")
-@click.option("--ui-port", default=8090, show_default=True, help="Port of the viewer's pages.")
+@click.option("--web-port", default=8090, show_default=True, help="Port of the viewer's pages.")
 @click.option("--http-port", default=4318, show_default=True, help="Port of OTLP over HTTP.")
 @click.option("--grpc-port", default=4317, show_default=True, help="Port of OTLP over gRPC.")
 def command(
@@ -71,17 +71,17 @@ def command(
     no_traffic: bool,
     endpoint: str | None,
     port: int,
-    ui_port: int,
+    web_port: int,
     http_port: int,
     grpc_port: int,
 ) -> None:
     """Run the demo service with traffic, and show what it emits in the viewer."""
     ports = {"--port": port}
     if endpoint is None:
-        ports |= {"--ui-port": ui_port, "--http-port": http_port, "--grpc-port": grpc_port}
+        ports |= {"--web-port": web_port, "--http-port": http_port, "--grpc-port": grpc_port}
     _check(ports)
     _train()
-    viewer_ports = None if endpoint else (ui_port, http_port, grpc_port)
+    viewer_ports = None if endpoint else (web_port, http_port, grpc_port)
     target = endpoint or f"http://127.0.0.1:{http_port}"
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
@@ -116,7 +116,7 @@ def _start(
         ui, http, grpc = viewer
         page = f"http://127.0.0.1:{ui}"
         environment["OTELML_VIEWER_URL"] = page
-        arguments = ["--ui-port", str(ui), "--http-port", str(http), "--grpc-port", str(grpc)]
+        arguments = ["--web-port", str(ui), "--http-port", str(http), "--grpc-port", str(grpc)]
         child = group.start("viewer", ["-m", "otelml", "view", *arguments], environment)
         group.wait_until_up(child, f"{page}/healthz", 30)
         click.echo(f"viewer        {page}")

@@ -1,0 +1,149 @@
+"""The trained model on disk: a joblib file and what is known about it, side by side."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import tempfile
+import warnings
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import joblib
+import sklearn
+from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.pipeline import Pipeline
+
+MODEL_FILE: Final = "loan.joblib"
+METADATA_FILE: Final = "loan.json"
+_TRAIN: Final = "run: python -m demo_service.train"
+# What a pickle raises that is cut short, damaged, or of other code.
+_UNREADABLE: Final = (
+    pickle.UnpicklingError,
+    zlib.error,
+    OSError,
+    ValueError,
+    EOFError,
+    LookupError,
+    AttributeError,
+    ImportError,
+    TypeError,
+    InconsistentVersionWarning,
+)
+
+
+class ModelError(RuntimeError):
+    """The model cannot be served; the message says why and what to run."""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What is known about a trained model.
+
+    Args:
+        version: Version of the model, as telemetry names it.
+        trained_at: RFC 3339, UTC.
+        rows: Applications it was trained and tested on.
+        seed: Of the data and of the training.
+        features: Names, in order.
+        metrics: On the held-out rows.
+        sklearn_version: That it was trained with.
+    """
+
+    version: str
+    trained_at: str
+    rows: int
+    seed: int
+    features: list[str]
+    metrics: dict[str, float]
+    sklearn_version: str
+
+
+@dataclass(frozen=True)
+class LoanModel:
+    """A trained model, ready to serve.
+
+    Args:
+        pipeline: Applications in, probabilities out.
+        metadata: What is known about it.
+    """
+
+    pipeline: Pipeline
+    metadata: Metadata
+
+
+def model_dir() -> Path:
+    """Return the folder of the model: ``DEMO_MODEL_DIR``, else ``model`` beside this file."""
+    return Path(os.environ.get("DEMO_MODEL_DIR") or Path(__file__).with_name("model"))
+
+
+def exists(folder: Path | None = None) -> bool:
+    """Whether ``folder`` (that of ``model_dir()`` by default) holds a model that can be served."""
+    folder = folder or model_dir()
+    try:
+        metadata = _load_metadata(folder / METADATA_FILE)
+    except ModelError:
+        return False
+    return metadata.sklearn_version == sklearn.__version__ and (folder / MODEL_FILE).is_file()
+
+
+def save(model: LoanModel, folder: Path) -> None:
+    """Write both files, each at once: a reader never sees half a file.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / MODEL_FILE, lambda path: joblib.dump(model.pipeline, path, compress=3))
+    text = json.dumps(asdict(model.metadata), indent=2) + "\n"
+    _replace(folder / METADATA_FILE, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def load(folder: Path) -> LoanModel:
+    """Return the model in ``folder``.
+
+    Raises:
+        ModelError: It is missing, damaged, or from another version of scikit-learn.
+    """
+    metadata = _load_metadata(folder / METADATA_FILE)
+    if metadata.sklearn_version != sklearn.__version__:
+        raise ModelError(
+            f"the model in {folder} was trained with scikit-learn {metadata.sklearn_version}, "
+            f"installed is {sklearn.__version__}; train it again, {_TRAIN}"
+        )
+    path = folder / MODEL_FILE
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", InconsistentVersionWarning)
+            pipeline = joblib.load(path)
+    except FileNotFoundError:
+        raise ModelError(f"there is no model at {path}; {_TRAIN}") from None
+    except _UNREADABLE as error:
+        raise ModelError(f"the model at {path} cannot be read ({error!r}); {_TRAIN}") from error
+    if not isinstance(pipeline, Pipeline):
+        raise ModelError(f"{path} holds a {type(pipeline).__name__}, not a pipeline; {_TRAIN}")
+    return LoanModel(pipeline, metadata)
+
+
+def _load_metadata(path: Path) -> Metadata:
+    try:
+        return Metadata(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise ModelError(f"there is no trained model in {path.parent}; {_TRAIN}") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{path} cannot be read ({error}); {_TRAIN}") from error
+
+
+def _replace(path: Path, write: Any) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

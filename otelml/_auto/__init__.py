@@ -1,0 +1,3 @@
+"""The folder that ``otelml run`` puts on ``PYTHONPATH``."""
+
+from __future__ import annotations

@@ -1,0 +1,73 @@
+"""The group of commands: each is imported when it is called, and errors are one line."""
+
+from __future__ import annotations
+
+import importlib
+from typing import IO, Any
+
+import click
+
+from otelml._version import __version__
+from otelml.exceptions import MissingDependencyError, OtelmlError
+
+# What each does, and the extra without which it cannot be imported.
+_COMMANDS = {
+    "demo": ("Run the demo service, its traffic and the viewer.", "demo"),
+    "doctor": ("Check the installation, the settings and the endpoint.", "all"),
+    "run": ("Run a command with otelml, without a code change.", "all"),
+    "simulate": ("Send scenario traffic to a service.", "all"),
+    "view": ("Receive telemetry and show it in the browser.", "viewer"),
+}
+
+
+class _OneLineError(click.ClickException):
+    """An error with its remedy, on one line."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Write it to stderr."""
+        click.echo(f"error: {' '.join(self.message.split())}", file=file, err=file is None)
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module only for that command."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names of the commands."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Return a command: its module's ``command``, or what is named like the module."""
+        if cmd_name not in _COMMANDS:
+            return None
+        try:
+            module = importlib.import_module(f"otelml.cli.{cmd_name}")
+        except MissingDependencyError as error:
+            raise _OneLineError(str(error)) from error
+        except ImportError as error:
+            if (error.name or "otelml").partition(".")[0] == "otelml":
+                raise
+            missing = MissingDependencyError(f"otelml {cmd_name}", _COMMANDS[cmd_name][1])
+            raise _OneLineError(f"{missing} ({error})") from error
+        for name in ("command", cmd_name):
+            found = getattr(module, name, None)
+            if isinstance(found, click.Command):
+                return found
+        raise TypeError(f"otelml.cli.{cmd_name} has no click command")
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name][0]) for name in sorted(_COMMANDS)])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an error of ours is one line and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except OtelmlError as error:
+            raise _OneLineError(str(error)) from error
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="otelml")
+def main() -> None:
+    """OpenTelemetry for services that serve machine-learning models."""

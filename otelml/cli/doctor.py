@@ -1,0 +1,69 @@
+"""``otelml doctor``: what is wrong with this installation, and how to mend it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TextIO
+
+import click
+
+from otelml.cli import _doctor_app as application
+from otelml.cli import _doctor_endpoint as endpoint
+from otelml.cli import _doctor_installation as installation
+from otelml.cli._finding import Finding
+
+_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+def examine(app: str | None, timeout_s: float) -> Iterator[Finding]:
+    """Return what is found, one thing after the other.
+
+    Args:
+        app: An application to import and look at, as ``module:attribute``.
+        timeout_s: Seconds that an endpoint may take.
+    """
+    yield from installation.check_versions()
+    yield from installation.check_settings(os.environ)
+    yield from installation.check_double_instrumentation(os.environ)
+    yield installation.check_log_settings(os.environ)
+    yield from endpoint.check_endpoints(timeout_s)
+    if app is not None:
+        yield application.load(app)
+        yield application.check_log_handlers()
+        yield from application.check_flask(app)
+
+
+def _print(finding: Finding, out: TextIO) -> None:
+    mark = click.style(f"{finding.status:<4}", fg=_COLOURS[finding.status])
+    click.echo(f"{mark}  {finding.check}: {finding.detail}", file=out)
+    if finding.mend:
+        click.echo(f"      -> {finding.mend}", file=out)
+
+
+@click.command()
+@click.option("--app", metavar="MODULE[:NAME]", help="Import this application and look at it too.")
+@click.option("--timeout", default=5.0, show_default=True, help="Seconds for each endpoint.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.pass_context
+def doctor(ctx: click.Context, app: str | None, timeout: float, as_json: bool) -> None:
+    """Check the installation, the settings and the endpoint; say how to mend what is wrong.
+
+    The exit code is 1 where a check fails.
+    """
+    out = sys.stdout
+    if app is not None:
+        sys.stdout = sys.stderr  # what the application prints is no part of the answer
+    failed = False
+    findings: list[Finding] = []
+    for finding in examine(app, timeout):
+        failed = failed or finding.status == "fail"
+        findings.append(finding)
+        if not as_json:
+            _print(finding, out)
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2), file=out)
+    ctx.exit(1 if failed else 0)

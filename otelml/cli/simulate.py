@@ -1,0 +1,197 @@
+"""``otelml simulate``: scenario traffic against any service."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from otelml.cli._scenarios import SCENARIOS
+from otelml.cli._traffic import Traffic, run_traffic
+from otelml.exceptions import ConfigurationError
+
+_DEFAULT_DURATION_S = 60.0
+_LINE_EVERY_S = 5.0
+_TEMPLATE_SCENARIOS = ("normal", "slow", "errors")
+_INTERRUPTED = 130
+
+
+@click.command()
+@click.argument("url")
+@click.option("--scenario", type=click.Choice(SCENARIOS), default="normal", show_default=True)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, 10_000, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="Requests a second.",
+)
+@click.option(
+    "--duration",
+    type=click.FloatRange(0, min_open=True),
+    help="Seconds to send for; 60 without --count.",
+)
+@click.option("--count", type=click.IntRange(1), help="Requests to send.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=8,
+    show_default=True,
+    help="Requests that may wait for an answer at once.",
+)
+@click.option(
+    "--path", default="/predict", show_default=True, help="Where predictions are asked for."
+)
+@click.option(
+    "--batch-share",
+    type=click.FloatRange(0, 1),
+    default=0.1,
+    show_default=True,
+    help="Share of requests that send a batch to PATH/batch.",
+)
+@click.option(
+    "--template",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON file with the body to send, or a list of bodies to send in turn.",
+)
+def simulate(
+    url: str,
+    scenario: str,
+    rate: float,
+    duration: float | None,
+    count: int | None,
+    seed: int,
+    workers: int,
+    path: str,
+    batch_share: float,
+    template: Path | None,
+) -> None:
+    """Send scenario traffic to the service at URL: loan applications, or payloads of your own."""
+    bodies = _read_template(template) if template else ()
+    if template and scenario not in _TEMPLATE_SCENARIOS:
+        raise click.UsageError(
+            f"--scenario {scenario} needs the built-in loan applications; "
+            f"with --template there are {', '.join(_TEMPLATE_SCENARIOS)}"
+        )
+    if not path.startswith("/"):
+        raise click.UsageError(f"--path {path} must begin with /")
+    if duration is None and count is None:
+        duration = _DEFAULT_DURATION_S
+    stop = _stop_on_signals()
+    console = Console()
+    with _Display(console, url, scenario) as display:
+        traffic = run_traffic(
+            url, scenario, rate, duration, count=count, seed=seed, workers=workers, path=path,
+            batch_share=batch_share, bodies=bodies, on_progress=display.update, stop=stop,
+        )  # fmt: skip
+    console.print(_summary(traffic))
+    if stop.is_set():
+        sys.exit(_INTERRUPTED)
+
+
+def _read_template(path: Path) -> tuple[bytes, ...]:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"--template {path} is not a JSON file: {error}") from None
+    bodies = content if isinstance(content, list) else [content]
+    if not bodies:
+        raise ConfigurationError(f"--template {path} is an empty list; give at least one body")
+    return tuple(json.dumps(body).encode() for body in bodies)
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, end)
+    return stop
+
+
+class _Display:
+    """A progress bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, console: Console, url: str, scenario: str) -> None:
+        self._console = console
+        self._title = f"{scenario} traffic to {url}"
+        self._next_line_s = 0.0
+        self._progress: Progress | None = None
+        self._show: Callable[[Traffic], None] = self._line
+
+    def __enter__(self) -> _Display:
+        if not self._console.is_terminal:
+            return self
+        self._progress = Progress(
+            SpinnerColumn(), TextColumn("{task.fields[phase]:<12}"), BarColumn(),
+            TextColumn("{task.fields[counts]}"), TimeElapsedColumn(), console=self._console,
+        )  # fmt: skip
+        task = self._progress.add_task(self._title, total=None, phase="", counts="")
+        progress = self._progress
+
+        def bar(traffic: Traffic) -> None:
+            progress.update(
+                task, total=traffic.total, completed=traffic.sent, phase=traffic.phase,
+                counts=_counts(traffic),
+            )  # fmt: skip
+
+        self._show = bar
+        progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def update(self, traffic: Traffic) -> None:
+        """Show how far it is."""
+        self._show(traffic)
+
+    def _line(self, traffic: Traffic) -> None:
+        if traffic.elapsed_s >= self._next_line_s:
+            if not self._next_line_s:
+                self._print(self._title)
+            self._next_line_s = traffic.elapsed_s + _LINE_EVERY_S
+            self._print(f"{time.strftime('%H:%M:%S')}  {traffic.phase:<12}  {_counts(traffic)}")
+
+    def _print(self, text: str) -> None:
+        click.echo(text)
+        sys.stdout.flush()
+
+
+def _counts(traffic: Traffic) -> str:
+    failed = sum(traffic.failed.values())
+    return f"{traffic.sent:,} sent, {traffic.ok:,} ok, {failed:,} failed"
+
+
+def _summary(traffic: Traffic) -> Table:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    rate = traffic.sent / traffic.elapsed_s if traffic.elapsed_s else 0.0
+    table.add_row("sent", f"{traffic.sent:,} ({rate:.1f}/s)")
+    table.add_row("ok", f"{traffic.ok:,}")
+    for status, number in sorted(traffic.failed.items()):
+        table.add_row(f"failed, {status}", f"{number:,}")
+    for name, share in (("p50", 0.5), ("p95", 0.95)):
+        table.add_row(
+            name, f"{traffic.quantile_s(share) * 1e3:,.1f} ms" if traffic.latencies_s else "-"
+        )
+    table.add_row("feedback", f"{traffic.feedback_sent:,}")
+    if traffic.feedback_failed:
+        table.add_row("feedback refused", f"{traffic.feedback_failed:,}")
+    return table

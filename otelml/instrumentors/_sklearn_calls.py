@@ -1,0 +1,154 @@
+"""The wrappers of estimators' methods, and what they know of each other.
+
+A context variable says what encloses a call. Outside everything a call is a model call; inside
+another one, a fit, a score or a transformation it passes, at the price of one look.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, Token
+from typing import Any
+
+from otelml import _scope
+from otelml.instrumentors._patch import Function, as_wrapper
+from otelml.instrumentors._sklearn_identity import FRAMEWORK, fitted_inside
+
+_NOBODY: Any = object()
+
+
+class Inside:
+    """What encloses a call.
+
+    Args:
+        call: The model call that is reported.
+        final: The estimator whose start ends feature extraction; None while no pipeline has
+            been entered.
+    """
+
+    __slots__ = ("call", "final")
+
+    def __init__(self, call: Any, final: Any) -> None:
+        self.call = call
+        self.final = final
+
+
+class Switch:
+    """Whether model calls are reported: a wrapper may outlive the instrumentation.
+
+    Classes that others wrapped after us keep ours inside.
+    """
+
+    on = False
+
+
+QUIET = Inside(None, _NOBODY)
+_inside: ContextVar[Inside | None] = ContextVar("otelml-sklearn", default=None)
+current = _inside.get
+enter = _inside.set
+leave = _inside.reset
+
+
+def _begin(
+    model: Any, method: str, args: tuple[Any, ...], kwargs: dict[str, Any], final: Any
+) -> tuple[Any, Token[Inside | None]]:
+    call = None
+    if Switch.on:
+        data = args[0] if args else next(iter(kwargs.values()), None)
+        call = _scope.begin_call(model, method, data, FRAMEWORK)
+    return call, enter(QUIET if call is None else Inside(call, final))
+
+
+def model_call(original: Function, method: str) -> Function:
+    """Wrap a prediction method of an estimator."""
+
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        state = current()
+        if state is not None:
+            if state.final is not self:
+                return original(self, *args, **kwargs)
+            state.final = _NOBODY
+            state.call.final_started()
+            try:
+                return original(self, *args, **kwargs)
+            finally:
+                state.call.final_ended()
+        call, token = _begin(self, method, args, kwargs, None)
+        try:
+            result = original(self, *args, **kwargs)
+        except BaseException as error:
+            leave(token)
+            _scope.end_call(call, error=error)
+            raise
+        leave(token)
+        _scope.end_call(call, result)
+        return result
+
+    return as_wrapper(wrapper, original)
+
+
+def pipeline_call(original: Function, method: str) -> Function:
+    """Wrap a prediction method of a pipeline, whose final estimator will say when it starts."""
+
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        state = current()
+        if state is not None:
+            before = state.final
+            if before is not None and before is not self:
+                return original(self, *args, **kwargs)
+            state.final = _final_of(self)
+            try:
+                return original(self, *args, **kwargs)
+            finally:
+                state.final = before
+        call, token = _begin(self, method, args, kwargs, _final_of(self))
+        try:
+            result = original(self, *args, **kwargs)
+        except BaseException as error:
+            leave(token)
+            _scope.end_call(call, error=error)
+            raise
+        leave(token)
+        _scope.end_call(call, result)
+        return result
+
+    return as_wrapper(wrapper, original)
+
+
+def _final_of(pipeline: Any) -> Any:
+    try:
+        return fitted_inside(pipeline.steps[-1][1])
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return _NOBODY  # not a valid pipeline: the call itself is about to say so
+
+
+def quiet(original: Function) -> Function:
+    """Wrap a function whose calls of models are no predictions: fit, score, transform."""
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if current() is not None:
+            return original(*args, **kwargs)
+        token = enter(QUIET)
+        try:
+            return original(*args, **kwargs)
+        finally:
+            leave(token)
+
+    return as_wrapper(wrapper, original)
+
+
+def quiet_generator(original: Function) -> Function:
+    """Wrap a generator function whose calls of models are no predictions."""
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        items = original(*args, **kwargs)
+        while True:
+            token = enter(QUIET)
+            try:
+                item = next(items)
+            except StopIteration as end:
+                return end.value
+            finally:
+                leave(token)
+            yield item
+
+    return as_wrapper(wrapper, original)

@@ -1,0 +1,37 @@
+"""scikit-learn: every top-level call of a model is a prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+
+from otelml import _scope
+from otelml.instrumentors._sklearn_identity import FRAMEWORK, describe
+from otelml.instrumentors._sklearn_modules import SklearnPatches
+
+__all__ = ["SklearnInstrumentor"]
+
+_patches = SklearnPatches()
+
+
+class SklearnInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # it has no types
+    """Reports calls of estimators, those defined later included; instances are not touched.
+
+    ``predict``, ``predict_proba``, ``predict_log_proba``, ``decision_function`` and
+    ``score_samples`` called by the application are predictions. What they call in turn is not,
+    nor is anything called while an estimator fits, scores or transforms, in worker threads and
+    processes too. scikit-learn itself is not imported by this.
+    """
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """Return what must be installed."""
+        return ("scikit-learn >= 1.3",)
+
+    def _instrument(self, **_: Any) -> None:
+        _scope.register_framework(FRAMEWORK, describe)
+        _patches.apply()
+
+    def _uninstrument(self, **_: Any) -> None:
+        _patches.undo()
