@@ -124,7 +124,7 @@ def _request(app: Callable[..., Iterable[bytes]]) -> None:
         "wsgi.run_once": False, "REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "localhost",
     }  # fmt: skip
     statuses: list[str] = []
-    body = app(environ, lambda status, headers, info=None: statuses.append(status))
+    body = app(environ, lambda status, *_: statuses.append(status))
     b"".join(body)
     if statuses != ["200 OK"]:
         raise RuntimeError(f"the service answered {statuses}")

@@ -12,7 +12,8 @@ from otelml import _guard, _results, semconv
 
 if TYPE_CHECKING:
     from otelml._cardinality import Key
-    from otelml.prediction import Prediction, Stage
+    from otelml._stage import Stage
+    from otelml.prediction import Prediction
 
 
 def results_of(owner: Prediction) -> _results.Results:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from time import time_ns
-from typing import Any
+from typing import Any, cast
 
 from opentelemetry import trace
 from opentelemetry.attributes import BoundedAttributes
@@ -274,7 +274,7 @@ class DeferredSpans:
     ) -> trace.Span:
         """Start a span under the one that is current in ``context``."""
         parent_span = trace.get_current_span(context)
-        parent: SpanContext | None = parent_span.get_span_context()
+        parent = cast("SpanContext | None", parent_span.get_span_context())
         own = parent if type(parent_span) is DeferredSpan and self._inherits else None
         if own is not None and own.trace_flags & TraceFlags.SAMPLED:
             # Below a span of ours that is sampled, a parent-based sampler has one answer.

@@ -9,7 +9,7 @@ import functools
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
@@ -39,7 +39,7 @@ def report(component: str, error: BaseException) -> None:
 
 
 @contextmanager
-def guarded(component: str) -> Iterator[None]:
+def guarded(component: str) -> Generator[None]:
     """Keep any error of the block away from its caller."""
     try:
         yield

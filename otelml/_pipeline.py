@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import Meter, MeterProvider
     from opentelemetry.trace import TracerProvider
 
+    from otelml._instruments import Source
     from otelml.config import Config
     from otelml.windows.current import Summary
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
             """Where measurements go."""
             ...
 
-        def observe(self, meter: Meter) -> None:
+        def observe(self, meter: Meter, dropped: Source | None = None) -> None:
             """Make the instruments of the exporters' own counts."""
             ...
 
@@ -67,7 +68,7 @@ class Pipeline:
         self.worker = Worker(self.recorder, self.processor.handle, self.processor.after_chunk)
         if config.metrics.enabled:
             self._observe(create_meter(providers.meter_provider))
-            providers.observe(create_meter(providers.meter_provider))
+            providers.observe(create_meter(providers.meter_provider), self._dropped)
 
     def _observe(self, meter: Meter) -> None:
         observe(meter, semconv.ML_PREDICTION_ACTIVE, self._active)
@@ -78,6 +79,10 @@ class Pipeline:
         observe(meter, semconv.ML_FEATURE_MEAN, lambda: self._features("mean"))
         observe(meter, semconv.OTELML_WORKER_DURATION, lambda: [(self.worker.cpu_s, {})])
         observe_self(meter)
+
+    def _dropped(self) -> Iterable[tuple[float, dict[str, str]]]:
+        lost = {semconv.OTELML_SIGNAL: "predictions", semconv.OTELML_REASON: "queue_full"}
+        yield self.recorder.dropped, lost
 
     def _active(self) -> Iterable[tuple[float, dict[str, str]]]:
         for (model, version), count in list(self.runtime.active.counts.items()):

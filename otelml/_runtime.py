@@ -55,8 +55,7 @@ class Runtime:
 
     def choose_spans(self) -> Any:
         """Return the way to make the spans of the next prediction."""
-        spans = self.spans
-        return spans.choose() if hasattr(spans, "choose") else spans
+        return self.spans.choose()
 
 
 class _Holder:

@@ -13,7 +13,8 @@ from otelml import _attributes
 from otelml._deferred import DeferredSpan
 
 if TYPE_CHECKING:
-    from otelml.prediction import Prediction, Stage
+    from otelml._stage import Stage
+    from otelml.prediction import Prediction
 
 
 class LateStage(NamedTuple):

@@ -50,8 +50,8 @@ class Stage:
             self.start_ns = owner.now_ns()
             if owner.records:
                 context = get_current()
-                self.span = owner.spans.start(self.name, context, self.start_ns)
-                self._context = trace.set_span_in_context(self.span, context)
+                span = self.span = owner.spans.start(self.name, context, self.start_ns)
+                self._context = trace.set_span_in_context(span, context)
                 self._token = attach(self._context)
         return self
 

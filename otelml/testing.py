@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -143,7 +143,7 @@ class CapturedTelemetry:
             span
             for span in self.spans()
             if span.name.startswith(prefix)
-            and model in {None, (span.attributes or {}).get(semconv.ML_MODEL_NAME)}
+            and model in (None, (span.attributes or {}).get(semconv.ML_MODEL_NAME))
         ]
 
     def children(self, span: ReadableSpan) -> list[ReadableSpan]:
@@ -257,12 +257,12 @@ class _Providers:
         self.logger_provider = LoggerProvider(resource=self.resource, shutdown_on_exit=False)
         self.logger_provider.add_log_record_processor(SimpleLogRecordProcessor(self.log_exporter))
 
-    def observe(self, meter: Meter) -> None:
+    def observe(self, meter: Meter, dropped: Any = None) -> None:
         """Export nothing of its own."""
 
 
 @contextmanager
-def capture(config: Config | None = None, app: Any = None) -> Iterator[CapturedTelemetry]:
+def capture(config: Config | None = None, app: Any = None) -> Generator[CapturedTelemetry]:
     """Capture all telemetry of the block in memory, with every instrumentor in place.
 
     A running ``otelml.init()`` is left alone and comes back afterwards.

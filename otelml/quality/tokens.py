@@ -19,7 +19,7 @@ import hmac
 import math
 import struct
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from otelml.exceptions import FeedbackError
 
@@ -112,7 +112,7 @@ def decode(text: str, secret: bytes | None) -> Token:
     Raises:
         FeedbackError: It is no id of otelml, damaged, or not signed with ``secret``.
     """
-    if not isinstance(text, str) or not text or len(text) > MAX_LENGTH:
+    if not isinstance(cast("object", text), str) or not text or len(text) > MAX_LENGTH:
         raise FeedbackError("this is not a prediction id", "malformed")
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

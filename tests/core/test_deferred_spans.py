@@ -308,7 +308,7 @@ def _run(case, arguments, *, ordinary):
     providers = SimpleNamespace(
         tracer_provider=_provider,
         meter_provider=MeterProvider(shutdown_on_exit=False),
-        observe=lambda meter: None,
+        observe=lambda *_: None,
     )
     pipeline = Pipeline(Config(logs=LogOptions(enabled=False)), providers)
     if ordinary:
@@ -363,7 +363,7 @@ def test_processor_with_on_start_gets_ordinary_spans():
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     providers = SimpleNamespace(
-        tracer_provider=provider, meter_provider=MeterProvider(), observe=lambda meter: None
+        tracer_provider=provider, meter_provider=MeterProvider(), observe=lambda *_: None
     )
     pipeline = Pipeline(Config(logs=LogOptions(enabled=False)), providers)
     pipeline.start()
@@ -388,7 +388,7 @@ def test_foreign_provider_gets_ordinary_spans():
     inner = TracerProvider(shutdown_on_exit=False)
     inner.add_span_processor(SimpleSpanProcessor(exporter))
     providers = SimpleNamespace(
-        tracer_provider=Foreign(), meter_provider=MeterProvider(), observe=lambda meter: None
+        tracer_provider=Foreign(), meter_provider=MeterProvider(), observe=lambda *_: None
     )
     pipeline = Pipeline(Config(logs=LogOptions(enabled=False)), providers)
     pipeline.start()

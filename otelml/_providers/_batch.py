@@ -1,0 +1,248 @@
+"""The bounded queue before an exporter, for spans and log records alike."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from contextlib import suppress
+from copy import copy
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanProcessor
+
+from otelml._providers._delivery import Delivery, Target
+from otelml._providers._pump import Pump, is_exporting
+from otelml._providers._stats import SHUTDOWN, Stats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.sdk._logs import ReadWriteLogRecord
+    from opentelemetry.sdk.trace import ReadableSpan
+
+_T = TypeVar("_T")
+_EMPTY = Context()
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """How items are gathered.
+
+    Args:
+        queue_size: Items that may wait; the oldest give way and are counted.
+        batch_size: Items in one payload.
+        delay_s: Seconds after which a smaller payload is sent.
+    """
+
+    queue_size: int
+    batch_size: int
+    delay_s: float
+
+
+class Batcher(Generic[_T]):
+    """Gathers items and delivers them on a thread of its own, started by the first item.
+
+    Args:
+        target: Where to.
+        stats: Where results are counted.
+        settings: How items are gathered.
+    """
+
+    def __init__(self, target: Target, stats: Stats, settings: BatchSettings) -> None:
+        self.delivery = Delivery(target, stats)
+        self.stats = stats
+        self._settings = settings
+        self._pump = Pump(f"otelml-{stats.signal}", self._work, self._pause)
+        self._reset()
+
+    def _reset(self) -> None:
+        self._queue: deque[_T] = deque()
+        self._full_lock = threading.Lock()
+        self._full = 0
+        self._in_flight = 0
+        self._armed = False
+        self._closed = False
+        self._ended = False
+
+    @property
+    def size(self) -> int:
+        """Items that wait or are under way."""
+        return len(self._queue) + (0 if self._ended else self._in_flight)
+
+    @property
+    def dropped_full(self) -> int:
+        """Items that gave way to newer ones."""
+        return self._full
+
+    def put(self, item: _T) -> None:
+        """Queue an item; the oldest gives way where the queue is full. Never blocks."""
+        if self._closed:
+            self.stats.drop(SHUTDOWN)
+            return
+        queue = self._queue
+        queue.append(item)
+        waiting = len(queue)
+        if waiting > self._settings.queue_size:
+            self._drop_oldest()
+        elif self._armed and waiting >= self._settings.batch_size:
+            self._armed = False
+            self._pump.nudge()
+        if not self._pump.started:
+            self._pump.start()
+        if self._ended:
+            self._sweep()
+
+    def _sweep(self) -> int:
+        """Count what nobody will deliver any more."""
+        left = len(self._next(len(self._queue)))
+        self.stats.drop(SHUTDOWN, left)
+        return left
+
+    def _drop_oldest(self) -> None:
+        with self._full_lock:
+            try:
+                self._queue.popleft()
+            except IndexError:  # the thread took everything in the meantime
+                return
+            self._full += 1
+
+    def begin_flush(self) -> Callable[[float], bool]:
+        """Ask for what is queued to be delivered; the result waits for it until a deadline."""
+        if self._ended or not (self.size or self._pump.running):
+            return lambda _: not self.size
+        return self._pump.begin()
+
+    def begin_close(self, closing: float) -> Callable[[float], bool]:
+        """Ask for a last delivery until ``closing``; the result waits, and counts what is left."""
+        if self._closed:
+            return lambda _: True
+        self._closed = True
+        idle = not (self.size or self._pump.running)
+        wait = None if idle else self._pump.begin(closing)
+
+        def end(deadline: float) -> bool:
+            ok = wait is None or wait(deadline)
+            if self._pump.running:
+                ok = False
+                self.delivery.abandon(self._in_flight)
+            self._ended = True
+            left = self._sweep()
+            self.delivery.target.close()
+            return ok and not left
+
+        return end
+
+    def flush(self, deadline: float) -> bool:
+        """Deliver what is queued; return whether all was before ``deadline``."""
+        return self.begin_flush()(deadline)
+
+    def close(self, deadline: float) -> bool:
+        """Deliver what is queued and end the thread; what is left is counted as dropped."""
+        return self.begin_close(deadline)(deadline)
+
+    def after_fork(self) -> None:
+        """Leave the parent's items, thread and connections to the parent."""
+        self._pump.after_fork()
+        self._reset()
+        self.delivery.reset()
+        self.delivery.target.renew()
+
+    def _pause(self) -> float:
+        pause = self.delivery.pause_s()
+        if pause > 0:
+            return pause  # not armed: a full queue must not wake the thread again and again
+        self._armed = True
+        if len(self._queue) >= self._settings.batch_size:
+            return 0.0
+        return self._settings.delay_s
+
+    def _work(self) -> bool:
+        """Deliver what was queued by now."""
+        self._armed = False
+        if self.delivery.pause_s() > 0 and not self._pump.asked:
+            return False
+        ok = True
+        left = len(self._queue)
+        while left > 0:
+            batch = self._next(min(left, self._settings.batch_size))
+            if not batch:
+                break
+            left -= len(batch)
+            ok = self._deliver(batch) and ok
+            if not ok and self.delivery.pause_s() > 0 and self._pump.closing is None:
+                break
+            closing = self._pump.closing
+            if closing is not None and (monotonic() >= closing or self.delivery.pause_s() > 0):
+                break
+        return ok
+
+    def _deliver(self, batch: list[_T]) -> bool:
+        self._in_flight = len(batch)
+        try:
+            return self.delivery.deliver(batch, len(batch), self._pump)
+        finally:
+            self._in_flight = 0
+
+    def _next(self, count: int) -> list[_T]:
+        batch: list[_T] = []
+        pop = self._queue.popleft
+        with suppress(IndexError):  # the oldest gave way while they were taken
+            batch.extend(pop() for _ in range(count))
+        return batch
+
+
+class SpanBatcher(Batcher["ReadableSpan"], SpanProcessor):
+    """A span processor that queues sampled spans."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Queue a span that ended; one that is not sampled is nobody's."""
+        context = span.context
+        if context is not None and context.trace_flags.sampled:
+            self.put(span)
+
+    def shutdown(self) -> None:
+        """Deliver for up to half a minute, as the SDK does, and end."""
+        self.close(monotonic() + 30.0)
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Deliver what is queued, within the timeout."""
+        return self.flush(monotonic() + timeout_millis / 1e3)
+
+
+class LogBatcher(Batcher["ReadableLogRecord"], LogRecordProcessor):
+    """A log record processor that queues records."""
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        """Queue a record; those that exporting itself makes would never end, and are left out."""
+        if is_exporting():
+            return
+        # The context may hold a whole request; the ids have been taken from it.
+        record = copy(log_record.log_record)
+        record.context = _EMPTY
+        self.put(
+            ReadableLogRecord(
+                log_record=record,
+                resource=log_record.resource or Resource.get_empty(),
+                instrumentation_scope=log_record.instrumentation_scope,
+                limits=log_record.limits,
+            )
+        )
+
+    def shutdown(self) -> None:
+        """Deliver for up to half a minute, as the SDK does, and end."""
+        self.close(monotonic() + 30.0)
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Deliver what is queued, within the timeout."""
+        return self.flush(monotonic() + timeout_millis / 1e3)
+
+
+def batcher(signal: str, target: Target, stats: Stats, settings: BatchSettings) -> Batcher[Any]:
+    """Return the batcher of ``traces`` or ``logs``."""
+    cls: type[Batcher[Any]] = SpanBatcher if signal == "traces" else LogBatcher
+    return cls(target, stats, settings)

@@ -1,0 +1,181 @@
+"""Making the providers, and putting them in place."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry._logs import NoOpLoggerProvider
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import Sampler
+from opentelemetry.trace import NoOpTracerProvider
+
+from otelml._providers import _environment, _globals
+from otelml._providers._batch import LogBatcher, SpanBatcher
+from otelml._providers._metrics import PushReader, aggregation, temporality
+from otelml._providers._prometheus import PrometheusServer
+from otelml._providers._providers import Providers, Signal
+from otelml._providers._resource import create_resource
+from otelml._providers._stats import Stats
+from otelml._providers._targets import SdkTarget, create_target
+from otelml.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace.id_generator import IdGenerator
+
+    from otelml.config import Config, MetricOptions
+
+_SAMPLERS = (
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+)
+_NOTHING: dict[str, Any] = {
+    "traces": NoOpTracerProvider,
+    "metrics": NoOpMeterProvider,
+    "logs": NoOpLoggerProvider,
+}
+
+
+def create_providers(config: Config) -> Providers:
+    """Return providers for the configuration and the ``OTEL_*`` variables; no global is touched.
+
+    Args:
+        config: The resolved configuration.
+
+    Raises:
+        ConfigurationError: A variable is wrong.
+        MissingDependencyError: An exporter needs an extra.
+    """
+    resource = create_resource(config)
+    signals = {name: _nothing(name) for name in _environment.SIGNALS}
+    prometheus: PrometheusServer | None = None
+    try:
+        if config.traces.enabled and not _environment.is_disabled():
+            signals["traces"] = _traces(resource)
+        if config.metrics.enabled and not _environment.is_disabled():
+            signals["metrics"], prometheus = _metrics(resource, config.metrics)
+        if config.logs.enabled and config.logs.otlp and not _environment.is_disabled():
+            signals["logs"] = _logs(resource)
+    except ConfigurationError:
+        raise
+    except ValueError as error:  # the SDK's limits name the variable
+        raise ConfigurationError(str(error)) from error
+    return Providers(resource, signals, prometheus)
+
+
+def configure_providers(providers: Providers) -> None:
+    """Make the providers the global ones; where the application has its own, use those.
+
+    Args:
+        providers: What :func:`create_providers` returned; its signals change accordingly.
+    """
+    for name, signal in providers.signals.items():
+        if not signal.owned:
+            continue
+        used = _globals.put(name, signal.provider)
+        if used is not signal.provider:
+            providers.signals[name] = Signal(name, used, (), signal.stats, owned=False)
+            if name == "metrics":
+                providers.prometheus = None
+    providers.start()
+
+
+def _nothing(name: str) -> Signal:
+    return Signal(name, _NOTHING[name](), (), Stats(name), owned=False)
+
+
+def _traces(resource: Resource) -> Signal:
+    stats = Stats("traces")
+    provider = TracerProvider(
+        sampler=_sampler(),
+        resource=resource,
+        id_generator=_id_generator(),
+        shutdown_on_exit=False,
+    )
+    settings = _environment.batch_settings("traces")
+    pipes = [
+        SpanBatcher(create_target("traces", name), stats, settings)
+        for name in _environment.exporter_names("traces")
+    ]
+    for pipe in pipes:
+        provider.add_span_processor(pipe)
+    return Signal("traces", provider, pipes, stats, owned=True)
+
+
+def _logs(resource: Resource) -> Signal:
+    stats = Stats("logs")
+    provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
+    settings = _environment.batch_settings("logs")
+    pipes = [
+        LogBatcher(create_target("logs", name), stats, settings)
+        for name in _environment.exporter_names("logs")
+    ]
+    for pipe in pipes:
+        provider.add_log_record_processor(pipe)
+    return Signal("logs", provider, pipes, stats, owned=True)
+
+
+def _metrics(resource: Resource, options: MetricOptions) -> tuple[Signal, PrometheusServer | None]:
+    stats = Stats("metrics")
+    checked = _environment.check_metrics()
+    interval_s = _environment.metric_interval_s()
+    names = _environment.exporter_names("metrics")
+    wanted = options.prometheus or "prometheus" in names
+    server = PrometheusServer(options) if wanted else None
+    readers: list[MetricReader] = [server.reader] if server else []
+    pipes: list[PushReader] = []
+    for name in names:
+        if name == "prometheus":
+            continue
+        target = create_target("metrics", name)
+        if isinstance(target, SdkTarget) and isinstance(target.exporter, MetricReader):
+            readers.append(target.exporter)
+            continue
+        kinds: Any = temporality(checked["temporality"])
+        histograms: Any = aggregation(checked["histograms"])
+        if isinstance(target, SdkTarget):
+            kinds = target.exporter._preferred_temporality  # noqa: SLF001 - as the SDK's own reader
+            histograms = target.exporter._preferred_aggregation  # noqa: SLF001 - as above
+        pipes.append(PushReader(target, stats, interval_s, kinds, histograms))
+    provider = MeterProvider(
+        metric_readers=[*readers, *pipes], resource=resource, shutdown_on_exit=False
+    )
+    return Signal("metrics", provider, pipes, stats, owned=True), server
+
+
+def _sampler() -> Sampler | None:
+    """Return a sampler that the SDK does not know; it reads those that it knows itself.
+
+    Raises:
+        ConfigurationError: There is no such sampler, or its argument is wrong.
+    """
+    name = _environment.text("OTEL_TRACES_SAMPLER").lower()
+    if name in {"traceidratio", "parentbased_traceidratio"}:
+        _environment.number("OTEL_TRACES_SAMPLER_ARG", 1.0, 0.0, 1.0)
+    if not name or name in _SAMPLERS:
+        return None
+    group = "opentelemetry_traces_sampler"
+    factory = _environment.load(group, name, "OTEL_TRACES_SAMPLER")
+    sampler = factory(os.environ.get("OTEL_TRACES_SAMPLER_ARG"))
+    if not isinstance(sampler, Sampler):
+        raise ConfigurationError(f"OTEL_TRACES_SAMPLER is {name!r}, which makes no sampler")
+    return sampler
+
+
+def _id_generator() -> IdGenerator | None:
+    name = _environment.text("OTEL_PYTHON_ID_GENERATOR", "random")
+    if name == "random":
+        return None
+    generator: IdGenerator = _environment.load(
+        "opentelemetry_id_generator", name, "OTEL_PYTHON_ID_GENERATOR"
+    )()
+    return generator

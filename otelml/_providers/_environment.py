@@ -1,0 +1,263 @@
+"""Reading ``OTEL_*`` variables by the specification, with an error that names a bad value."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from otelml._providers._batch import BatchSettings
+from otelml._providers._http import HttpSettings
+from otelml.exceptions import ConfigurationError
+
+SIGNALS: Final = ("traces", "metrics", "logs")
+_OTLP: Final = "OTEL_EXPORTER_OTLP_"
+_PROTOCOLS: Final = ("http/protobuf", "grpc", "http/json")
+_CREDENTIALS: Final = "OTEL_PYTHON_EXPORTER_OTLP_HTTP_{}CREDENTIAL_PROVIDER"
+# Larger than the SDK's 2,048: one prediction is four spans, and the worker hands over bursts.
+_QUEUE_SIZE: Final = 8192
+_BATCH_SIZE: Final = 512
+_DELAY_MS: Final = 1000.0
+_METRIC_INTERVAL_MS: Final = 15_000.0
+
+
+def text(name: str, default: str = "") -> str:
+    """Return a variable; one that is empty counts as not set."""
+    return os.environ.get(name, "").strip() or default
+
+
+def one_of(name: str, choices: Sequence[str], default: str) -> str:
+    """Return a variable that has few values, in lower case.
+
+    Raises:
+        ConfigurationError: It has another one.
+    """
+    value = text(name, default).lower()
+    if value in choices:
+        return value
+    near = difflib.get_close_matches(value, choices, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise ConfigurationError(
+        f"{name} is {os.environ.get(name)!r}; it must be one of {', '.join(choices)}{hint}"
+    )
+
+
+def number(name: str, default: float, low: float = 0.0, high: float = float("inf")) -> float:
+    """Return a variable that is a number.
+
+    Raises:
+        ConfigurationError: It is none, or out of bounds.
+    """
+    raw = text(name)
+    if not raw:
+        return default
+    try:
+        value = float(raw)
+    except ValueError:
+        raise ConfigurationError(f"{name} is {raw!r}; it must be a number") from None
+    if not low <= value <= high:
+        bounds = f"at least {low:g}" if high == float("inf") else f"from {low:g} to {high:g}"
+        raise ConfigurationError(f"{name} is {raw!r}; it must be {bounds}")
+    return value
+
+
+def whole(name: str, default: int, low: int = 1) -> int:
+    """Return a variable that is a whole number.
+
+    Raises:
+        ConfigurationError: It is none, or too small.
+    """
+    value = number(name, default, low)
+    if value != int(value):
+        raise ConfigurationError(f"{name} is {text(name)!r}; it must be a whole number")
+    return int(value)
+
+
+def is_disabled() -> bool:
+    """Whether ``OTEL_SDK_DISABLED`` is true."""
+    return text("OTEL_SDK_DISABLED").lower() == "true"
+
+
+def exporter_names(signal: str) -> tuple[str, ...]:
+    """Return the names in ``OTEL_<SIGNAL>_EXPORTER``; ``otlp`` by default."""
+    listed = text(f"OTEL_{signal.upper()}_EXPORTER", "otlp").split(",")
+    names = dict.fromkeys(name.strip().lower() for name in listed if name.strip())
+    return tuple(name for name in names if name != "none")
+
+
+def batch_settings(signal: str) -> BatchSettings:
+    """Return what ``OTEL_BSP_*`` or ``OTEL_BLRP_*`` say.
+
+    Raises:
+        ConfigurationError: A value is wrong.
+    """
+    prefix = "OTEL_BSP_" if signal == "traces" else "OTEL_BLRP_"
+    queue_size = whole(f"{prefix}MAX_QUEUE_SIZE", _QUEUE_SIZE)
+    name = f"{prefix}MAX_EXPORT_BATCH_SIZE"
+    batch_size = whole(name, min(_BATCH_SIZE, queue_size))
+    if batch_size > queue_size:
+        raise ConfigurationError(
+            f"{name} is {batch_size}; it must be at most {prefix}MAX_QUEUE_SIZE, which is "
+            f"{queue_size}"
+        )
+    delay_ms = number(f"{prefix}SCHEDULE_DELAY", _DELAY_MS)
+    return BatchSettings(queue_size, batch_size, delay_ms / 1e3)
+
+
+def metric_interval_s() -> float:
+    """Return the seconds between two exports of metrics.
+
+    Raises:
+        ConfigurationError: The value is wrong.
+    """
+    return number("OTEL_METRIC_EXPORT_INTERVAL", _METRIC_INTERVAL_MS, low=1) / 1e3
+
+
+def _otlp(signal: str, key: str, default: str = "") -> tuple[str, str]:
+    """Return a variable of one signal, else that of all, and the name it was found under."""
+    own = f"{_OTLP}{signal.upper()}_{key}"
+    return (text(own), own) if text(own) else (text(_OTLP + key, default), _OTLP + key)
+
+
+def otlp_protocol(signal: str) -> str:
+    """Return the OTLP protocol of a signal.
+
+    Raises:
+        ConfigurationError: There is no such protocol.
+    """
+    _, name = _otlp(signal, "PROTOCOL")
+    return one_of(name, _PROTOCOLS, "http/protobuf")
+
+
+def grpc_endpoint(signal: str) -> str:
+    """Return the endpoint for gRPC, which needs no scheme."""
+    return _otlp(signal, "ENDPOINT", "http://localhost:4317")[0]
+
+
+def otlp_endpoint(signal: str) -> str:
+    """Return the URL as it is set for a signal or for all, without a path of its own.
+
+    Raises:
+        ConfigurationError: It is no URL.
+    """
+    endpoint, name = _otlp(signal, "ENDPOINT", "http://localhost:4318")
+    parts = urlsplit(endpoint)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigurationError(
+            f"{name} is {endpoint!r}; it must be a URL such as http://localhost:4318"
+        )
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ConfigurationError(f"{name} is {endpoint!r}; its port is not valid") from None
+    return endpoint
+
+
+def otlp_timeout_s(signal: str) -> float:
+    """Return the seconds that one payload may take, all attempts included.
+
+    The specification counts milliseconds and the Python SDK seconds; 1,000 and more are
+    milliseconds here, so that a value written for either does what its author meant.
+
+    Raises:
+        ConfigurationError: The value is wrong.
+    """
+    _, name = _otlp(signal, "TIMEOUT")
+    value = number(name, 10.0, low=0.001)
+    return value / 1e3 if value >= 1000 else value  # noqa: PLR2004 - said above
+
+
+def http_settings(signal: str) -> HttpSettings:
+    """Return how the OTLP/HTTP endpoint of a signal is reached.
+
+    Raises:
+        ConfigurationError: A value is wrong.
+    """
+    endpoint = otlp_endpoint(signal)
+    if not text(f"{_OTLP}{signal.upper()}_ENDPOINT"):
+        endpoint = f"{endpoint.rstrip('/')}/v1/{signal}"
+    _, compression = _otlp(signal, "COMPRESSION")
+    certificate = _file(*_otlp(signal, "CERTIFICATE"))
+    client = _file(*_otlp(signal, "CLIENT_CERTIFICATE"))
+    key = _file(*_otlp(signal, "CLIENT_KEY"))
+    return HttpSettings(
+        endpoint=endpoint,
+        headers=_headers(*_otlp(signal, "HEADERS")),
+        timeout_s=otlp_timeout_s(signal),
+        compression=one_of(compression, ("none", "gzip", "deflate"), "none"),
+        verify=certificate or True,
+        cert=(client, key) if client and key else client or None,
+        session=_session(signal),
+    )
+
+
+def _file(path: str, name: str) -> str:
+    if path and not os.access(path, os.R_OK):
+        raise ConfigurationError(f"{name} is {path!r}; that file cannot be read")
+    return path
+
+
+def _headers(value: str, name: str) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for pair in filter(None, (part.strip() for part in value.split(","))):
+        key, equals, item = pair.partition("=")
+        if not equals or not key.strip():
+            # The value may be a secret: only what stands before the sign is shown.
+            raise ConfigurationError(f"{name} has {key.strip()!r}; it must be key=value,key=value")
+        headers[unquote(key.strip()).lower()] = unquote(item.strip())
+    return headers
+
+
+def _session(signal: str) -> Any:
+    names = (_CREDENTIALS.format(""), _CREDENTIALS.format(f"{signal.upper()}_"))
+    name = next((name for name in names if text(name)), None)
+    if name is None:
+        return None
+    return load("opentelemetry_otlp_credential_provider", text(name), name)
+
+
+def load(group: str, wanted: str, variable: str) -> Any:
+    """Return what an entry point names.
+
+    Raises:
+        ConfigurationError: There is none, or it cannot be imported.
+    """
+    from importlib.metadata import entry_points
+
+    found = {point.name: point for point in entry_points(group=group)}
+    if wanted not in found:
+        near = difflib.get_close_matches(wanted, found, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]}?" if near else f"; installed: {', '.join(sorted(found))}"
+        raise ConfigurationError(f"{variable} is {wanted!r}, which is not installed{hint}")
+    try:
+        return found[wanted].load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(
+            f"{variable} is {wanted!r}, which cannot be loaded: {error}"
+        ) from error
+
+
+def check_metrics() -> Mapping[str, str]:
+    """Return the variables of metrics that have few values.
+
+    Raises:
+        ConfigurationError: One has another value.
+    """
+    name = "OTEL_EXPORTER_OTLP_METRICS_"
+    return {
+        "exemplars": one_of(
+            "OTEL_METRICS_EXEMPLAR_FILTER",
+            ("trace_based", "always_on", "always_off"),
+            "trace_based",
+        ),
+        "temporality": one_of(
+            f"{name}TEMPORALITY_PREFERENCE", ("cumulative", "delta", "lowmemory"), "cumulative"
+        ),
+        "histograms": one_of(
+            f"{name}DEFAULT_HISTOGRAM_AGGREGATION",
+            ("explicit_bucket_histogram", "base2_exponential_bucket_histogram"),
+            "explicit_bucket_histogram",
+        ),
+    }

@@ -1,0 +1,257 @@
+"""OTLP over HTTP: one attempt at a time, so that deadlines hold and every answer is understood.
+
+The SDK's exporters keep their retries to themselves: they cannot be told a deadline, do not say
+why they failed, and take no notice of items that the endpoint rejected.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from importlib import import_module
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from otelml._providers._delivery import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import requests
+
+_RETRY = {
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+_AWAY = {
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+}
+_GRPC_PORT = 4317
+_GRPC_HINT = "; 4317 is gRPC's port by custom, OTLP/HTTP's is 4318"
+_BODY_LIMIT = 64 * 1024
+_COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": lambda data: gzip.compress(data, 6),
+    "deflate": zlib.compress,
+    "none": lambda data: data,
+}
+
+
+@dataclass(frozen=True)
+class HttpSettings:
+    """How an endpoint is reached.
+
+    Args:
+        endpoint: The full URL.
+        headers: Headers of each request.
+        timeout_s: Seconds for one payload, all attempts included.
+        compression: ``none``, ``gzip`` or ``deflate``.
+        verify: Path of the CA certificates, or True for the system's.
+        cert: Paths of the client certificate and, where it is apart, its key.
+        session: Makes the session; for credential providers.
+    """
+
+    endpoint: str
+    headers: dict[str, str] = field(default_factory=dict)
+    timeout_s: float = 10.0
+    compression: str = "none"
+    verify: str | bool = True
+    cert: str | tuple[str, str] | None = None
+    session: Callable[[], requests.Session] | None = None
+
+
+class HttpTarget:
+    """An OTLP/HTTP endpoint for one signal.
+
+    Args:
+        signal: ``traces``, ``metrics`` or ``logs``.
+        settings: How it is reached.
+    """
+
+    protocol = "http/protobuf"
+
+    def __init__(self, signal: str, settings: HttpSettings) -> None:
+        self.endpoint = settings.endpoint
+        self.timeout_s = settings.timeout_s
+        self._settings = settings
+        self._headers = {"content-type": "application/x-protobuf", **settings.headers}
+        if settings.compression != "none":
+            self._headers.setdefault("content-encoding", settings.compression)
+        self._compress = _COMPRESS[settings.compression]
+        self.message, self._response, self._rejected = _messages(signal)
+        self._session: requests.Session | None = None
+        # Here and not at the first request: a fork during an import on another thread leaves the
+        # child with a module lock that nobody will release.
+        for module in ("requests", "netrc", "encodings.idna"):
+            import_module(module)
+
+    def encode(self, items: Any) -> bytes:
+        """Return the request's body."""
+        return self._compress(self.message(items))
+
+    def renew(self) -> None:
+        """Make a new session for the next request; the old one's sockets are the parent's."""
+        self._session = None
+
+    def close(self) -> None:
+        """Close the connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def send(self, payload: bytes, timeout_s: float) -> Outcome:
+        """Make one attempt; a connection that went stale while idle is tried anew at once."""
+        import requests
+
+        started = monotonic()
+        fresh = self._session is None
+        try:
+            try:
+                return self._post(payload, timeout_s)
+            except requests.ConnectionError as error:
+                left = timeout_s - (monotonic() - started)
+                if fresh or isinstance(error, requests.ConnectTimeout) or left <= 0:
+                    raise
+                self.close()
+                return self._post(payload, left)
+        except requests.Timeout:
+            waited = monotonic() - started
+            text = f"no answer within {waited:.1f} s"
+            return Outcome(ok=False, error=text, retry=True, away=True)
+        except requests.ConnectionError as error:
+            hint = _GRPC_HINT if urlsplit(self.endpoint).port == _GRPC_PORT else ""
+            return Outcome(ok=False, error=_cause(error) + hint, retry=True, away=True)
+        except (requests.RequestException, OSError, ValueError) as error:
+            return Outcome(ok=False, error=_cause(error), away=True)
+
+    def _post(self, payload: bytes, timeout_s: float) -> Outcome:
+        session = self._session
+        if session is None:
+            session = self._session = self._open()
+        end = monotonic() + timeout_s
+        with session.post(
+            self.endpoint,
+            data=payload,
+            headers=self._headers,
+            timeout=timeout_s,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            body = b""
+            for chunk in response.iter_content(4096):
+                body += chunk
+                if len(body) > _BODY_LIMIT or monotonic() > end:
+                    response.close()
+                    break
+            return self._judge(response, body)
+
+    def _open(self) -> requests.Session:
+        import requests
+
+        settings = self._settings
+        session = settings.session() if settings.session else requests.Session()
+        session.verify = settings.verify
+        session.cert = settings.cert
+        return session
+
+    def _judge(self, response: requests.Response, body: bytes) -> Outcome:
+        status = response.status_code
+        content_type = response.headers.get("content-type", "")
+        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            if content_type.startswith("text/html"):
+                error = f"it answers {status} with a web page; it is not an OTLP endpoint"
+                return Outcome(ok=False, error=error, away=True)
+            return self._accepted(body)
+        error = f"HTTP {status} {response.reason or ''}".rstrip()
+        if status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+            error += "; is it an OTLP/HTTP endpoint?"
+        if status in _RETRY:
+            wait = _retry_after_s(response.headers.get("retry-after"))
+            return Outcome(ok=False, error=error, retry=True, wait_s=wait)
+        return Outcome(ok=False, error=error, away=status in _AWAY)
+
+    def _accepted(self, body: bytes) -> Outcome:
+        from google.protobuf.message import DecodeError
+
+        response = self._response()
+        try:
+            response.ParseFromString(body)
+        except DecodeError:
+            return Outcome(ok=True)  # a lenient endpoint: 2xx is what counts
+        partial = response.partial_success
+        rejected = int(getattr(partial, self._rejected))
+        return Outcome(ok=True, rejected=max(rejected, 0), error=partial.error_message)
+
+
+def _messages(signal: str) -> tuple[Callable[[Any], bytes], Any, str]:
+    """Return the encoder, the response's class and its field of rejected items."""
+    if signal == "traces":
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+            ExportTraceServiceResponse,
+        )
+
+        from otelml._providers._encode import encode_spans_fast
+
+        return encode_spans_fast, ExportTraceServiceResponse, "rejected_spans"
+    if signal == "metrics":
+        from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+        from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+            ExportMetricsServiceResponse,
+        )
+
+        return _serialized(encode_metrics), ExportMetricsServiceResponse, "rejected_data_points"
+    from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+
+    return _serialized(encode_logs), ExportLogsServiceResponse, "rejected_log_records"
+
+
+def _serialized(encode: Callable[[Any], Any]) -> Callable[[Any], bytes]:
+    def message(items: Any) -> bytes:
+        data: bytes = encode(items).SerializePartialToString()
+        return data
+
+    return message
+
+
+def _retry_after_s(value: str | None) -> float | None:
+    """Return the seconds that a Retry-After header asks for, be it a number or a date."""
+    if value is None:
+        return None
+    try:
+        return max(float(int(value.strip())), 0.0)
+    except ValueError:
+        pass
+    try:
+        when = parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        return None
+    when = when if when.tzinfo else when.replace(tzinfo=timezone.utc)
+    return max((when - datetime.now(timezone.utc)).total_seconds(), 0.0)
+
+
+def _cause(error: BaseException) -> str:
+    """Return in a few words what is at the bottom of a connection error."""
+    seen: BaseException | None = error
+    best = str(error).split("\n", 1)[0][:200]
+    for _ in range(10):
+        if seen is None:
+            break
+        if isinstance(seen, OSError) and seen.strerror:
+            best = seen.strerror
+        elif isinstance(seen, OSError) and len(seen.args) == 1 and isinstance(seen.args[0], str):
+            best = seen.args[0]
+        reason = getattr(seen.args[0], "reason", None) if seen.args else None
+        inner = reason if isinstance(reason, BaseException) else None
+        nested = next((a for a in seen.args if isinstance(a, BaseException)), None)
+        seen = inner or seen.__cause__ or seen.__context__ or nested
+    return best[:1].lower() + best[1:]

@@ -1,0 +1,106 @@
+"""Serving ``/metrics`` beside OTLP."""
+
+from __future__ import annotations
+
+import logging
+import os
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from otelml import _guard
+from otelml._providers import _environment
+from otelml.exceptions import MissingDependencyError
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import MetricReader
+
+    from otelml.config import MetricOptions
+
+_logger = logging.getLogger("otelml")
+_DEFAULT_HOST: Final = "127.0.0.1"
+_DEFAULT_PORT: Final = 9464
+_STOP_S: Final = 0.6
+_MISSED: Final = (
+    "each worker of a prefork server counts for itself, and a scrape reaches only the one that "
+    "holds the port; export over OTLP to a Collector to have the sum"
+)
+
+
+class PrometheusServer:
+    """The reader and, unless the port is 0, the server of one process.
+
+    Args:
+        options: Address and port; ``OTEL_EXPORTER_PROMETHEUS_*`` stand in for their defaults.
+
+    Raises:
+        ConfigurationError: The port is none.
+        MissingDependencyError: The extra is not installed.
+    """
+
+    def __init__(self, options: MetricOptions) -> None:
+        try:
+            from opentelemetry.exporter.prometheus import PrometheusMetricReader
+        except ImportError as error:
+            raise MissingDependencyError("/metrics for Prometheus", "prometheus") from error
+        host = _environment.text("OTEL_EXPORTER_PROMETHEUS_HOST", _DEFAULT_HOST)
+        port = _environment.number("OTEL_EXPORTER_PROMETHEUS_PORT", _DEFAULT_PORT, 0, 65535)
+        chosen_host, chosen_port = options.prometheus_host, options.prometheus_port
+        self.host = host if chosen_host == _DEFAULT_HOST else chosen_host
+        self.port = int(port) if chosen_port == _DEFAULT_PORT else chosen_port
+        self.reader: MetricReader = PrometheusMetricReader()
+        self._server: Any = None
+        self._pid = os.getpid()
+
+    @property
+    def endpoint(self) -> str:
+        """The URL that is served, or where else the metrics are."""
+        if self._server is None:
+            return "prometheus_client.REGISTRY"
+        return f"http://{self.host}:{self.port}/metrics"
+
+    def start(self) -> None:
+        """Listen; where that cannot be, say so and go on."""
+        if self.port == 0:
+            return
+        from prometheus_client import start_http_server
+
+        try:
+            started: Any = start_http_server(self.port, self.host)
+        except OSError as error:
+            _logger.warning(
+                "otelml: /metrics is not served on %s:%d: %s; choose another port with "
+                "OTEL_EXPORTER_PROMETHEUS_PORT or MetricOptions(prometheus_port=). If another "
+                "worker has it: %s",
+                self.host,
+                self.port,
+                error.strerror or error,
+                _MISSED,
+            )
+            return
+        self._server = started[0]
+        self._pid = os.getpid()
+
+    def after_fork(self) -> None:
+        """Let go of the parent's socket, and say what a scrape will miss."""
+        server, self._server = self._server, None
+        collector = getattr(self.reader, "_collector", None)
+        if collector is not None:
+            collector._target_info = None  # noqa: SLF001 - it holds the parent's instance id
+        if server is not None:
+            _guard.call("prometheus", server.socket.close)
+            _logger.warning(
+                "otelml: /metrics on port %d belongs to process %d; what process %d counts is not "
+                "in it: %s",
+                self.port,
+                self._pid,
+                os.getpid(),
+                _MISSED,
+            )
+
+    def stop(self, deadline: float) -> None:
+        """Stop listening; the thread is a daemon's, so haste leaves it to the exit."""
+        server, self._server = self._server, None
+        if server is not None and deadline - monotonic() > _STOP_S:
+            _guard.call("prometheus", server.shutdown)
+        if server is not None:
+            _guard.call("prometheus", server.server_close)

@@ -1,0 +1,91 @@
+"""The resource: what this process is."""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.sdk.resources import (
+    OTELResourceDetector,
+    ProcessResourceDetector,
+    Resource,
+    get_aggregated_resources,
+)
+
+from otelml._version import __version__
+
+if TYPE_CHECKING:
+    from otelml.config import Config
+
+_SERVICE_NAME: Final = "service.name"
+_INSTANCE_ID: Final = "service.instance.id"
+_DETECTORS: Final = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
+
+
+def create_resource(config: Config) -> Resource:
+    """Return the resource; code comes before ``OTEL_SERVICE_NAME``, that before the rest.
+
+    Args:
+        config: The resolved configuration.
+    """
+    environment = OTELResourceDetector().detect().attributes
+    attributes: dict[str, Any] = {
+        "telemetry.distro.name": "otelml",
+        "telemetry.distro.version": __version__,
+        **dict(config.resource_attributes),
+    }
+    named = {
+        _SERVICE_NAME: config.service_name,
+        "service.version": config.service_version,
+        "deployment.environment.name": config.environment,
+    }
+    attributes.update({key: value for key, value in named.items() if value is not None})
+    if _SERVICE_NAME not in attributes and not environment.get(_SERVICE_NAME):
+        attributes[_SERVICE_NAME] = f"unknown_service:{_program()}"
+    if _INSTANCE_ID not in attributes and not environment.get(_INSTANCE_ID):
+        attributes[_INSTANCE_ID] = str(uuid.uuid4())
+    created = Resource.create(attributes)
+    return created if os.environ.get(_DETECTORS) else _detected().merge(created)
+
+
+def _detected() -> Resource:
+    host = entry_points(group="opentelemetry_resource_detector", name="host")
+    detectors = [ProcessResourceDetector(), *(point.load()() for point in host)]
+    return get_aggregated_resources(detectors, Resource.get_empty())
+
+
+def _program() -> str:
+    path = Path(sys.argv[0] if sys.argv else "")
+    name = path.parent.name if path.name == "__main__.py" else path.name
+    return name if name not in {"", "-", "-c", "-m"} else Path(sys.executable or "python").name
+
+
+def child_resource(resource: Resource, parent_pid: int) -> Resource:
+    """Return the attributes by which a forked child differs from its parent.
+
+    An instance id that someone set by hand is kept and told apart by the process id: two processes
+    with one identity would overwrite each other's metrics.
+
+    Args:
+        resource: The parent's resource.
+        parent_pid: The parent's process id.
+    """
+    own = str(resource.attributes.get(_INSTANCE_ID, ""))
+    changed: dict[str, Any] = {_INSTANCE_ID: str(uuid.uuid4())}
+    if own and not _is_random(own):
+        base = own.removesuffix(f".{parent_pid}")
+        changed[_INSTANCE_ID] = f"{base}.{os.getpid()}"
+    if "process.pid" in resource.attributes:
+        changed.update({"process.pid": os.getpid(), "process.parent_pid": os.getppid()})
+    return Resource(changed)
+
+
+def _is_random(value: str) -> bool:
+    try:
+        return uuid.UUID(value).version == 4  # noqa: PLR2004 - the random kind
+    except ValueError:
+        return False

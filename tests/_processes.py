@@ -1,0 +1,36 @@
+"""Running a program of a few lines in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """The environment of such a process: ours without telemetry variables, and ``variables``."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "OTELML_"))}
+    return {**inherited, "PYTHONPATH": str(ROOT), **variables}
+
+
+def start(program: str, **variables: str) -> subprocess.Popen[str]:
+    """Start a program; its standard streams are pipes."""
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        env=environment(**variables),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(program: str, **variables: str) -> tuple[int, str, str]:
+    """Run a program to its end; return its exit code, output and errors."""
+    process = start(program, **variables)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
