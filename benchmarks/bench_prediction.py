@@ -78,7 +78,7 @@ class Ours:
         self.pipeline.start()
         self.pipeline.worker.stop(time.monotonic() + 5)
 
-    def observe(self, meter: Any) -> None:
+    def observe(self, meter: Any, dropped: Any = None) -> None:
         """Export nothing of its own."""
 
     def predict(self) -> None:

@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from opentelemetry import trace
 from opentelemetry.context import Context
 
 _NO_CONTEXT = Context()
@@ -56,21 +57,20 @@ class BoundStream:
         self._aggregates: list[Any] = []
         self._filter: Any = None
 
-    def write(self, amount: float, time_ns: int, context: Context | None) -> None:
-        """Record ``amount``; ``context`` gives its exemplar the ids."""
+    def write(self, amount: float, time_ns: int, span: trace.Span | None) -> None:
+        """Record ``amount``; ``span`` gives its exemplar the ids."""
         consumer = self._consumer
         storages = getattr(consumer, "_reader_storages", None)
         if storages is None or storages is not self._storages or not self._aggregates:
+            context = trace.set_span_in_context(span, _NO_CONTEXT) if span is not None else None
             self._write(amount, self._attributes, context)
             self._bind(consumer, storages)
             return
-        within = context if context is not None else _NO_CONTEXT
+        within, sampled = _NO_CONTEXT, False
+        if span is not None and self._is_due(amount, time_ns):
+            within = trace.set_span_in_context(span, _NO_CONTEXT)
+            sampled = self._filter(amount, time_ns, self._attributes, within)
         measured = _Measured(amount, time_ns, self._instrument, within, self._attributes)
-        sampled = (
-            context is not None
-            and self._is_due(amount, time_ns)
-            and self._filter(amount, time_ns, self._attributes, within)
-        )
         for aggregate in self._aggregates:
             aggregate(measured, sampled)
 

@@ -28,6 +28,9 @@ _feedback_log = logging.getLogger("otelml.feedback")
 _logger = logging.getLogger("otelml")
 _EVENT_NAME = "otel.event.name"  # the key that the logging handler turns into the record's field
 _MAX_FEATURES = 100
+_SHORT = 1000
+CLEAN_PARTS = "_otelml_clean_parts"
+"""Attribute of a log record whose message and fields need no cleaning."""
 
 
 def _write(
@@ -37,8 +40,21 @@ def _write(
     extra: Mapping[str, Any],
     span: trace.Span | None,
     time_ns: int,
+    *,
+    is_clean: bool = False,
 ) -> None:
-    """Log a record as if at ``time_ns`` inside ``span``."""
+    """Log a record as if at ``time_ns`` inside ``span``.
+
+    Args:
+        logger: The logger.
+        level: The level.
+        message: The message, complete.
+        extra: Further fields.
+        span: Whose ids the record has.
+        time_ns: Nanoseconds since the epoch.
+        is_clean: Whether ``extra`` holds short texts and finite numbers alone, so that our
+            handlers need not look at each.
+    """
     if not logger.isEnabledFor(level):
         return
     record = logger.makeRecord(
@@ -46,6 +62,11 @@ def _write(
     )
     record.created = time_ns / 1e9
     record.msecs = (time_ns // 1_000_000) % 1000
+    if is_clean:
+        fields = {key: value for key, value in extra.items() if key != _EVENT_NAME}
+        # With its size: a filter of the application's may add fields, which then need a look.
+        size = len(record.__dict__) + 1
+        record.__dict__[CLEAN_PARTS] = (size, message, fields, extra.get(_EVENT_NAME))
     token = attach(trace.set_span_in_context(span, Context())) if span is not None else None
     try:
         logger.handle(record)
@@ -69,7 +90,11 @@ def log_prediction(owner: Prediction, attributes: Mapping[str, Any], options: Lo
     label = attributes.get(semconv.ML_PREDICTION_LABEL, "done")
     result = "failed" if owner.error else label
     message = f"prediction of {owner.model}: {result}"
-    _write(_prediction_log, level, message, extra, owner.span, owner.end_ns)
+    clean = not options.features and all(
+        type(value) is not str or (value.isascii() and len(value) < _SHORT)
+        for value in (message, *extra.values())
+    )
+    _write(_prediction_log, level, message, extra, owner.span, owner.end_ns, is_clean=clean)
     if owner.exception is not None:
         _log_exception(owner, owner.exception)
 

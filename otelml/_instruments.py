@@ -14,8 +14,8 @@ from otelml.semconv import Kind, Metric
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from opentelemetry.context import Context
     from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
+    from opentelemetry.trace import Span
 
     from otelml.config import MetricOptions
 
@@ -54,19 +54,17 @@ class Capped:
             self._streams[id(attributes)] = stream
         return stream
 
-    def write(
-        self, amount: float, key: Key, time_ns: int = 0, context: Context | None = None
-    ) -> None:
-        """Add to, or record in, the stream of ``key``; ``context`` gives the exemplar its ids."""
-        self._stream(key).write(amount, time_ns or time.time_ns(), context)
+    def write(self, amount: float, key: Key, time_ns: int = 0, span: Span | None = None) -> None:
+        """Add to, or record in, the stream of ``key``; ``span`` gives the exemplar its ids."""
+        self._stream(key).write(amount, time_ns or time.time_ns(), span)
 
     def write_all(
-        self, amounts: Sequence[float], key: Key, time_ns: int, context: Context | None
+        self, amounts: Sequence[float], key: Key, time_ns: int, span: Span | None
     ) -> None:
         """Record each of ``amounts``."""
         stream = self._stream(key, len(amounts))
         for amount in amounts:
-            stream.write(amount, time_ns, context)
+            stream.write(amount, time_ns, span)
 
 
 def create_instrument(meter: Meter, metric: Metric, options: MetricOptions) -> Capped:

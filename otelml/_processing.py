@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from opentelemetry import trace
-from opentelemetry.context import Context
 
 from otelml import _attributes, _events, _results, _spans, semconv
 from otelml._feedback import FeedbackRecord, RejectedRecord
@@ -104,24 +103,24 @@ class Processor:
 
     def _measure(self, owner: Prediction, results: _results.Results, to: Instruments) -> None:
         key = _attributes.variant_key(owner)
-        context = trace.set_span_in_context(owner.span, Context())
+        span = owner.span
         failed = ((semconv.ERROR_TYPE, owner.error),) if owner.error else ()
         rows, when = owner.row_count(), owner.end_ns
-        to.duration.write((owner.end_ns - owner.start_ns) / 1e9, (*key, *failed), when, context)
+        to.duration.write((owner.end_ns - owner.start_ns) / 1e9, (*key, *failed), when, span)
         for stage in owner.stages:
             stage_key = (*key, (semconv.ML_STAGE_NAME, stage.name))
             if stage.error:
                 stage_key = (*stage_key, (semconv.ERROR_TYPE, stage.error))
-            within = trace.set_span_in_context(stage.span, context) if stage.span else context
+            within = stage.span or span
             to.stage_duration.write(
                 (stage.end_ns - stage.start_ns) / 1e9, stage_key, stage.end_ns, within
             )
-        to.rows.write(rows, key, when, context)
+        to.rows.write(rows, key, when, span)
         self._count_labels(owner, results, (*key, *failed), rows, to)
-        self._confidences(results, key, when, context, to)
+        self._confidences(results, key, when, span, to)
         if results.values is not None:
             finite = results.values[np.isfinite(results.values)]
-            to.value.write_all(finite.tolist(), key, when, context)
+            to.value.write_all(finite.tolist(), key, when, span)
         self._window(owner, to)
         described: Key = (
             *key,
@@ -149,7 +148,7 @@ class Processor:
         results: _results.Results,
         key: Key,
         when: int,
-        context: Context,
+        span: trace.Span,
         to: Instruments,
     ) -> None:
         if results.confidence is None:
@@ -159,7 +158,7 @@ class Processor:
             self._sums[to.low_confidence, key] += low
         if results.confidences is None:
             labelled: Key = (*key, (semconv.ML_PREDICTION_LABEL, results.labels[0]))
-            to.confidence.write(results.confidence, labelled, when, context)
+            to.confidence.write(results.confidence, labelled, when, span)
             return
         pairs: Iterable[tuple[str, float]] = zip(
             results.labels or [""] * len(results.confidences),
@@ -169,7 +168,7 @@ class Processor:
         for label, confidence in pairs:
             if confidence == confidence:  # noqa: PLR0124 - NaN marks what was left out
                 labelled = (*key, (semconv.ML_PREDICTION_LABEL, label)) if label else key
-                to.confidence.write(confidence, labelled, when, context)
+                to.confidence.write(confidence, labelled, when, span)
 
     def _window(self, owner: Prediction, to: Instruments) -> None:
         if owner.features is None or owner.features.data is None:

@@ -24,6 +24,7 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from otelml import semconv
+from otelml._events import CLEAN_PARTS
 
 __all__ = ["JsonLineFormatter", "StdoutHandler", "clean", "exception_of", "parts_of", "quietly"]
 
@@ -32,7 +33,7 @@ _T = TypeVar("_T")
 EVENT_NAME = "otel.event.name"
 # What the logging instrumentation of OpenTelemetry adds to records is there under our own names.
 _SKIPPED = frozenset(RESERVED_ATTRS) | {
-    "taskName", "otelTraceID", "otelSpanID", "otelTraceSampled", "otelServiceName",
+    CLEAN_PARTS, "taskName", "otelTraceID", "otelSpanID", "otelTraceSampled", "otelServiceName",
 }  # fmt: skip
 _MAX_DEPTH = 12
 _MAX_VALUES = 2000
@@ -213,6 +214,9 @@ def parts_of(record: logging.LogRecord) -> tuple[str, dict[str, Any], str | None
 
     A mapping logged in place of a message gives fields, as python-json-logger has it.
     """
+    ready = record.__dict__.get(CLEAN_PARTS)
+    if ready is not None and ready[0] == len(record.__dict__):
+        return ready[1], dict(ready[2]), ready[3]
     cleaner = _Cleaner()
     extras: dict[str, Any] = {}
     event: str | None = None

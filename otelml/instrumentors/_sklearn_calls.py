@@ -11,7 +11,7 @@ from typing import Any
 
 from otelml import _scope
 from otelml.instrumentors._patch import Function, as_wrapper
-from otelml.instrumentors._sklearn_identity import FRAMEWORK, fitted_inside
+from otelml.instrumentors._sklearn_identity import FRAMEWORK
 
 _NOBODY: Any = object()
 
@@ -86,8 +86,14 @@ def model_call(original: Function, method: str) -> Function:
     return as_wrapper(wrapper, original)
 
 
-def pipeline_call(original: Function, method: str) -> Function:
-    """Wrap a prediction method of a pipeline, whose final estimator will say when it starts."""
+def delegating_call(original: Function, method: str, final_of: Function) -> Function:
+    """Wrap a prediction method that hands the call to another estimator in the end.
+
+    Args:
+        original: The method.
+        method: Its name.
+        final_of: Returns that estimator, which will say when it starts.
+    """
 
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         state = current()
@@ -95,12 +101,12 @@ def pipeline_call(original: Function, method: str) -> Function:
             before = state.final
             if before is not None and before is not self:
                 return original(self, *args, **kwargs)
-            state.final = _final_of(self)
+            state.final = final_of(self)
             try:
                 return original(self, *args, **kwargs)
             finally:
                 state.final = before
-        call, token = _begin(self, method, args, kwargs, _final_of(self))
+        call, token = _begin(self, method, args, kwargs, final_of(self))
         try:
             result = original(self, *args, **kwargs)
         except BaseException as error:
@@ -114,11 +120,23 @@ def pipeline_call(original: Function, method: str) -> Function:
     return as_wrapper(wrapper, original)
 
 
-def _final_of(pipeline: Any) -> Any:
+def last_step(pipeline: Any) -> Any:
+    """Return the final estimator of a pipeline, or what no estimator is."""
     try:
-        return fitted_inside(pipeline.steps[-1][1])
+        final = pipeline.steps[-1][1]
+        # this one hands attributes on, so its methods are those of the estimator inside
+        return final.estimator if type(final).__name__ == "FrozenEstimator" else final
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return _NOBODY  # not a valid pipeline: the call itself is about to say so
+
+
+def inner(attribute: str) -> Function:
+    """Return a function that reads a fitted estimator, or gives what no estimator is."""
+
+    def read(estimator: Any) -> Any:
+        return getattr(estimator, attribute, _NOBODY)
+
+    return read
 
 
 def quiet(original: Function) -> Function:

@@ -14,8 +14,15 @@ from typing import Any
 
 from otelml import _guard
 from otelml.instrumentors._patch import MethodPatches, ModulePatches, Wrap
-from otelml.instrumentors._sklearn_calls import model_call, pipeline_call, quiet, quiet_generator
-from otelml.instrumentors._sklearn_identity import FRAMEWORK, is_pipeline_class
+from otelml.instrumentors._sklearn_calls import (
+    delegating_call,
+    inner,
+    last_step,
+    model_call,
+    quiet,
+    quiet_generator,
+)
+from otelml.instrumentors._sklearn_identity import FRAMEWORK, derives
 
 _PREDICTIONS = (
     "predict",
@@ -27,6 +34,11 @@ _PREDICTIONS = (
 _TRANSFORMS = ("transform", "fit_transform")
 _QUIET = ("fit", "partial_fit", "fit_predict", "score")
 _STAGED = ("staged_predict", "staged_predict_proba", "staged_decision_function", "staged_score")
+_DELEGATING = {
+    ("Pipeline", "sklearn.pipeline"): last_step,
+    ("BaseSearchCV", "sklearn.model_selection._search"): inner("best_estimator_"),
+    ("TransformedTargetRegressor", "sklearn.compose._target"): inner("regressor_"),
+}
 _BUT_TRANSFORMS = (*_PREDICTIONS, *_QUIET, *_STAGED)
 METHODS = (*_BUT_TRANSFORMS, *_TRANSFORMS)
 
@@ -118,8 +130,10 @@ def _wrap_for(cls: type, name: str) -> Wrap:
         if inspect.isgeneratorfunction(function):
             return quiet_generator(function)
         if name in _PREDICTIONS:
-            kind = pipeline_call if is_pipeline_class(cls) else model_call
-            return kind(function, name)
+            for (base, module), final_of in _DELEGATING.items():
+                if derives(cls, base, module):
+                    return delegating_call(function, name, final_of)
+            return model_call(function, name)
         return quiet(function)
 
     return wrap

@@ -68,7 +68,8 @@ def _read(model: Any, name: str) -> Any:
 def _final(model: Any) -> Any:
     for _ in range(_DEPTH):
         inner = fitted_inside(model)
-        steps = _read(inner, "steps") if _is_pipeline(inner) else None
+        pipeline = derives(type(inner), "Pipeline", "sklearn.pipeline")
+        steps = _read(inner, "steps") if pipeline else None
         if not isinstance(steps, (list, tuple)) or not steps:
             return inner
         last = steps[-1]
@@ -80,13 +81,9 @@ def _final(model: Any) -> Any:
     return model
 
 
-def _is_pipeline(model: Any) -> bool:
-    return is_pipeline_class(type(model))
-
-
-def is_pipeline_class(cls: type) -> bool:
-    """Whether a class is scikit-learn's ``Pipeline``, which need not be imported, or derived."""
-    return any(c.__name__ == "Pipeline" and c.__module__ == "sklearn.pipeline" for c in cls.__mro__)
+def derives(cls: type, name: str, module: str) -> bool:
+    """Whether a class is, or derives from, one whose module need not be imported."""
+    return any(base.__name__ == name and base.__module__ == module for base in cls.__mro__)
 
 
 def _task(final: Any) -> str | None:

@@ -8,7 +8,6 @@ bare joblib's by a callable around them, where the worker shares our memory or i
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from typing import Any
 
 from otelml.instrumentors._patch import Function, ModulePatches, as_wrapper
@@ -58,7 +57,7 @@ def patch_tasks(patches: ModulePatches, module: Any) -> None:
 
 def _marking(original: Function) -> Function:
     def wrapper(self: Any, iterable: Any) -> Any:
-        if current() is None:
+        if current() is None or _runs_here(self):
             return original(self, iterable)
         return original(self, _marked(iterable, shared=_shares_memory(self)))
 
@@ -67,7 +66,7 @@ def _marking(original: Function) -> Function:
 
 def _heeding(original: Function) -> Function:
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if _MARK not in vars(self) or current() is not None:
+        if _MARK not in self.__dict__ or current() is not None:
             return original(self, *args, **kwargs)
         token = enter(QUIET)
         try:
@@ -76,6 +75,10 @@ def _heeding(original: Function) -> Function:
             leave(token)
 
     return as_wrapper(wrapper, original)
+
+
+def _runs_here(parallel: Any) -> bool:
+    return parallel.n_jobs == 1 and not getattr(parallel, "return_generator", False)
 
 
 def _shares_memory(parallel: Any) -> bool:
@@ -93,7 +96,7 @@ def _marked(iterable: Any, *, shared: bool) -> Any:
 
 
 def _mark(task: Any, own: Any, *, shared: bool) -> Any:
-    if not isinstance(task, Iterable):
+    if not isinstance(task, tuple):  # joblib will say what is wrong
         return task
     function, *rest = task
     if isinstance(function, own):
