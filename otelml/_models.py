@@ -13,6 +13,7 @@ from otelml import _guard
 _lock = threading.Lock()
 _registered: dict[int, tuple[Any, ModelInfo]] = {}
 _described: dict[int, tuple[Any, Mapping[str, Any]]] = {}
+_identified: dict[int, tuple[Any, Any]] = {}
 _frameworks: dict[str, Callable[[Any], Mapping[str, Any]]] = {}
 
 
@@ -66,6 +67,7 @@ def register_model(
         feature_names=tuple(map(str, feature_names)) if feature_names is not None else None,
     )
     _remember(_registered, model, info)
+    _identified.pop(id(model), None)
 
 
 def _remember(store: dict[int, tuple[Any, Any]], model: Any, value: Any) -> None:
@@ -98,7 +100,8 @@ def describe(model: Any, framework: str) -> Mapping[str, Any]:
     if known is None:
         function = _frameworks.get(framework)
         known = (_guard.call(framework, function, model) if function else None) or {}
-        _remember(_described, model, known)
+        if known.get("n_features") is not None:  # else it is not fitted yet: ask again
+            _remember(_described, model, known)
     return known
 
 
@@ -109,6 +112,19 @@ def identify(
 
     ``register_model`` comes first, then ``init(model=)``, then MLflow's metadata, then the class.
     """
+    asked = (framework, default_name, default_version)
+    found: tuple[Any, ModelInfo] | None = _recall(_identified, model)
+    if found is not None and found[0] == asked:
+        return found[1]
+    info = _identify(model, framework, default_name, default_version)
+    if _recall(_described, model) is not None:
+        _remember(_identified, model, (asked, info))
+    return info
+
+
+def _identify(
+    model: Any, framework: str, default_name: str | None, default_version: str | None
+) -> ModelInfo:
     facts = describe(model, framework)
     registered: ModelInfo | None = _recall(_registered, model)
     if registered is not None:

@@ -132,7 +132,7 @@ def _begin_call(model: Any, method: str, data: Any, framework: str) -> Call:
     call = Call(model, info, method, data, owner)
     owner.calls.append(call)
     if owner.features is None and owner.rows is None:
-        _take_rows(owner, data)
+        _guard.call("rows", _take_rows, owner, data)
     call.token = _call.set(call)
     alone = owner.inferred and not owner.in_request
     call.start_ns = owner.start_ns if alone else owner.now_ns()
@@ -177,7 +177,7 @@ def _end_call(call: Call, result: Any, error: BaseException | None) -> None:
         call.error = error
     elif not owner.has_own_result:
         call.result = result
-        _calls.take_result(call)
+        _guard.call("result", _calls.take_result, call)
         call.result = None
     if owner.inferred and not owner.in_request:
         owner.finish(error, call.end_ns)
