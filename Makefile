@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-quick generate clean
+.PHONY: help demo test lint bench bench-quick generate engines stack demo-stack
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,7 +29,7 @@ demo: $(STAMP)  ## Run the demo service, traffic and the viewer; Ctrl-C ends all
 
 test: $(VENV)/.installed-dev  ## Run the tests (installs Chromium by apt-get where root)
 	@./tests/install-browser
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.installed-dev  ## Check style, types, layers, generated files
 	$(BIN)/ruff check .
@@ -48,6 +48,12 @@ bench-quick: $(VENV)/.installed-bench  ## The same with fewer repeats
 $(VENV)/.installed-bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m pip install --quiet --group bench
 	@touch $@
+
+engines:  ## Build the real engines: Collector, Prometheus, Jaeger, Loki, Alertmanager (needs Go)
+	@$(PYTHON) -m engines.build $(ARGS)
+
+stack: engines  ## Run the whole stack without containers; Ctrl-C ends all
+	@exec $(PYTHON) -m engines.stack $(ARGS)
 
 generate: $(VENV)/.installed-dev  ## Write the generated documents
 	$(BIN)/python docs/generate.py

@@ -1,4 +1,8 @@
-"""The boot sequence, and the object it returns."""
+"""The boot sequence, and the object it returns.
+
+What only ``init`` needs (SDK, exporters, instrumentors) is imported by it, so that importing
+otelml stays cheap in processes that never call it.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from otelml import _guard, _runtime, instrumentors
-from otelml._config_sources import resolve
-from otelml._lifecycle import Lifecycle
-from otelml._pipeline import Pipeline
-from otelml._providers import configure_providers, create_providers
+from otelml import _guard, _runtime
 from otelml.config import Config, FeedbackOptions, LogOptions, MetricOptions, TraceOptions
 
 _logger = logging.getLogger("otelml")
@@ -29,6 +29,11 @@ class Telemetry:
     """
 
     def __init__(self, config: Config, app: Any = None) -> None:
+        from otelml import instrumentors
+        from otelml._lifecycle import Lifecycle
+        from otelml._pipeline import Pipeline
+        from otelml._providers import configure_providers, create_providers
+
         self.config = config
         self._ended = False
         self._providers = create_providers(config)
@@ -70,6 +75,8 @@ class Telemetry:
                 _State.telemetry = None
         budget = self.config.traces.flush_timeout_s if timeout_s is None else timeout_s
         deadline = time.monotonic() + budget
+        from otelml import instrumentors
+
         _guard.call("shutdown", instrumentors.uninstrument, self._instrumented)
         _guard.call("shutdown", self._pipeline.stop, deadline)
         done = bool(_guard.call("shutdown", self._providers.shutdown, deadline))
@@ -166,7 +173,11 @@ def init(
         "instrument": instrument,
         "resource_attributes": resource_attributes,
     }
+    from otelml import instrumentors
+    from otelml._config_sources import resolve
+
     config = resolve(arguments)
+    instrumentors.check(config)
     with _lock:
         running = _State.telemetry
         if running is None:

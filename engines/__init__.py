@@ -1,0 +1,3 @@
+"""The real engines, built from source and run without containers."""
+
+from __future__ import annotations

@@ -1,0 +1,164 @@
+"""What the engines are: modules, versions, images, ports, health checks. Nothing else spells them.
+
+``docker-compose.yml`` is tested against this table, so the two ways to run the stack cannot drift
+apart.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+ENGINES: Final = ROOT / "engines"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One engine.
+
+    Args:
+        name: Its folder under ``engines/`` and its service in the compose file.
+        version: What the binary and the image are.
+        image: The container image the compose file pins.
+        binaries: The programs that a build yields; the first one is the engine.
+        packages: The Go packages behind them; none where the Collector's builder makes it.
+        ports: Every listener by name, at its default.
+        health: Port and path which answer 200 once it is ready.
+        linked: Go variables which hold the version, set by the linker.
+        build_minutes: How long a cold build takes on two cores, as a hint to who waits.
+    """
+
+    name: str
+    version: str
+    image: str
+    binaries: tuple[str, ...]
+    packages: tuple[str, ...]
+    ports: dict[str, int]
+    health: tuple[str, str]
+    linked: tuple[str, ...] = ()
+    build_minutes: int = 5
+
+
+_PROMETHEUS_VERSION = "github.com/prometheus/common/version.Version"
+
+TABLE: Final = {
+    engine.name: engine
+    for engine in (
+        Engine(
+            name="collector",
+            version="0.159.0",
+            image="otel/opentelemetry-collector-contrib:0.159.0",
+            binaries=("otelcol-otelml",),
+            packages=(),
+            ports={"otlp_grpc": 4317, "otlp_http": 4318, "metrics": 8888, "health": 13133},
+            health=("health", "/"),
+            build_minutes=7,
+        ),
+        Engine(
+            name="prometheus",
+            version="3.14.0",
+            image="prom/prometheus:v3.14.0",
+            binaries=("prometheus", "promtool"),
+            packages=(
+                "github.com/prometheus/prometheus/cmd/prometheus",
+                "github.com/prometheus/prometheus/cmd/promtool",
+            ),
+            ports={"http": 9090},
+            health=("http", "/-/ready"),
+            linked=(_PROMETHEUS_VERSION,),
+            build_minutes=6,
+        ),
+        Engine(
+            name="jaeger",
+            version="2.13.0",
+            image="jaegertracing/jaeger:2.13.0",
+            binaries=("jaeger",),
+            packages=("github.com/jaegertracing/jaeger/cmd/jaeger",),
+            # On one host the Collector owns 4317, 4318, 8888 and 13133.
+            ports={
+                "http": 16686,
+                "grpc": 16685,
+                "otlp_grpc": 14317,
+                "metrics": 14888,
+                "health": 14133,
+            },
+            health=("health", "/status"),
+            linked=("github.com/jaegertracing/jaeger/internal/version.latestVersion",),
+            build_minutes=4,
+        ),
+        Engine(
+            name="loki",
+            version="3.7.6",
+            image="grafana/loki:3.7.6",
+            binaries=("loki",),
+            packages=("github.com/grafana/loki/v3/cmd/loki",),
+            ports={"http": 3100, "grpc": 9096},
+            health=("http", "/ready"),
+            linked=("github.com/grafana/loki/v3/pkg/util/build.Version",),
+        ),
+        Engine(
+            name="alertmanager",
+            version="0.31.1",
+            image="prom/alertmanager:v0.31.1",
+            binaries=("alertmanager", "amtool"),
+            packages=(
+                "github.com/prometheus/alertmanager/cmd/alertmanager",
+                "github.com/prometheus/alertmanager/cmd/amtool",
+            ),
+            ports={"http": 9093},
+            health=("http", "/-/ready"),
+            linked=(_PROMETHEUS_VERSION,),
+            build_minutes=1,
+        ),
+    )
+}
+
+# A backend that is up before the Collector spares it the first retries.
+START_ORDER: Final = ("alertmanager", "prometheus", "jaeger", "loki", "collector")
+
+
+def cache_root() -> Path:
+    """Return where built engines are kept: outside any checkout, shared by all of them."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "otelml" / "engines"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports of one stack.
+
+    Args:
+        offset: Added to every default, so that several stacks share one machine.
+        overrides: Single ports by ``engine.port``, before those of the environment
+            (``OTELML_PORT_COLLECTOR_OTLP_HTTP`` and alike).
+
+    Raises:
+        ValueError: If a port is unknown or outside 1 to 65535.
+    """
+
+    offset: int = 0
+    overrides: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = {f"{e.name}.{port}" for e in TABLE.values() for port in e.ports}
+        if unknown := set(self.overrides) - known:
+            raise ValueError(f"unknown ports {sorted(unknown)}; known are {sorted(known)}")
+        for name in known:
+            engine, port = name.split(".")
+            if not 0 < self.of(engine, port) <= 65535:
+                raise ValueError(f"port {name} is {self.of(engine, port)}, not 1 to 65535")
+
+    def of(self, engine: str, port: str) -> int:
+        """Return the port that ``port`` of ``engine`` listens on."""
+        name = f"{engine}.{port}"
+        if name in self.overrides:
+            return self.overrides[name]
+        variable = os.environ.get("OTELML_PORT_" + name.upper().replace(".", "_"))
+        return int(variable) if variable else TABLE[engine].ports[port] + self.offset
+
+    def address(self, engine: str, port: str) -> str:
+        """Return ``127.0.0.1:port``."""
+        return f"127.0.0.1:{self.of(engine, port)}"

@@ -1,0 +1,194 @@
+"""docker-compose.yml: valid, hardened, and the same stack as the native runner's."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from engines.launch import SHARED_ENVIRONMENT, SHARED_FILES, SHARED_FLAGS
+from engines.table import TABLE
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES = COMPOSE["services"]
+# Flags that say where: a path or an address of the container, or the overlay of a profile.
+PLACES = ("--config=", "--config.file=", "-config.file=", "--storage.", "--web.listen-address=")
+
+
+def is_place(flag: str) -> bool:
+    """Tell whether a flag says where, not how."""
+    return flag.startswith(PLACES) and not flag.startswith("--storage.tsdb.retention")
+
+
+def test_schema():
+    """The file follows the Compose Specification's schema."""
+    schema = json.loads((HERE / "schema/compose-spec.json").read_text())
+    errors = jsonschema.Draft7Validator(schema).iter_errors(COMPOSE)
+    assert [f"{error.json_path}: {error.message}" for error in errors] == []
+
+
+def test_schema_can_fail():
+    """The check can fail: a misspelt key is refused."""
+    schema = json.loads((HERE / "schema/compose-spec.json").read_text())
+    wrong = {"services": {"x": {"image": "y", "read_onyl": True}}}
+    assert not jsonschema.Draft7Validator(schema).is_valid(wrong)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_image(name):
+    """Each engine's image is the version that is built natively."""
+    engine = TABLE[name]
+    image = SERVICES[name]["image"]
+    if name == "collector":
+        dockerfile = (ROOT / "deploy/collector.Dockerfile").read_text()
+        assert f"FROM {engine.image} AS collector\n" in dockerfile
+        assert image == f"otelml/collector:{engine.version}"
+    else:
+        assert image == engine.image
+    assert image.removeprefix("prom/").split(":")[1].lstrip("v") == engine.version
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_flags(name):
+    """Each engine runs with the flags of the native runner, places apart."""
+    command = [flag for flag in SERVICES[name].get("command", []) if not is_place(flag)]
+    assert set(command) - {"--log.level=warn"} == set(SHARED_FLAGS[name])
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_environment(name):
+    """What the native runner sets for every stack, the compose file sets too."""
+    environment = SERVICES[name].get("environment", {})
+    assert SHARED_ENVIRONMENT[name].items() <= environment.items()
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_files(name):
+    """Each engine is given the folder its shared files are in, and reads the shared one."""
+    service = SERVICES[name]
+    folder = next(v for v in service["volumes"] if v.startswith(f"./{name}:")).split(":")
+    assert folder[2] == "ro"
+    inside = [f.replace(f"{name}/", f"{folder[1]}/", 1) for f in SHARED_FILES[name]]
+    spoken = " ".join(
+        [*service.get("entrypoint", []), *service["command"], *service["environment"].values()]
+        if service.get("environment")
+        else service["command"]
+    )
+    # The rules are named by prometheus.yml.
+    assert [f for f in inside if f not in spoken and not f.endswith("/rules")] == []
+    assert all((ROOT / f).exists() for f in SHARED_FILES[name] if not f.endswith("/rules"))
+
+
+def test_targets_are_the_services():
+    """Prometheus scrapes each engine at its service's name and native port."""
+    targets = json.loads((ROOT / "prometheus/targets/stack.json").read_text())
+    metrics = {"collector": "metrics", "jaeger": "metrics"}
+    assert targets == [
+        {"targets": [f"{n}:{e.ports[metrics.get(n, 'http')]}"], "labels": {"engine": n}}
+        for n, e in TABLE.items()
+    ]
+    alertmanager = json.loads((ROOT / "prometheus/targets/alertmanager.json").read_text())
+    assert alertmanager == [{"targets": [f"alertmanager:{TABLE['alertmanager'].ports['http']}"]}]
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_health_check(name):
+    """The health check asks the port and path that the native runner asks."""
+    port, path = TABLE[name].health
+    address = f"http://127.0.0.1:{TABLE[name].ports[port]}{path}"
+    assert SERVICES[name]["healthcheck"]["test"][-1].removeprefix("-health.url=") == address
+
+
+def test_defaults_of_the_files_are_the_ports_of_the_table():
+    """A port that a configuration file falls back to is the table's."""
+    defaults = {}
+    for name in ("collector", "jaeger", "loki"):
+        text = (ROOT / name / "config.yaml").read_text()
+        pattern = rf"OTELML_{name.upper()}_([A-Z_]+)_PORT:-(\d+)"
+        defaults[name] = {port.lower(): int(value) for port, value in re.findall(pattern, text)}
+    assert defaults == {name: TABLE[name].ports for name in defaults}
+
+
+def test_only_pages_are_published_and_only_here():
+    """What a browser opens is published, on loopback; OTLP and Loki are not."""
+    published = {name: s["ports"] for name, s in SERVICES.items() if "ports" in s}
+    assert published == {
+        "prometheus": ["127.0.0.1:9090:9090"],
+        "jaeger": ["127.0.0.1:16686:16686"],
+        "alertmanager": ["127.0.0.1:9093:9093"],
+        "grafana": ["127.0.0.1:3000:3000"],
+        "demo": ["127.0.0.1:8000:8000"],
+        "mail": ["127.0.0.1:8025:8025"],
+    }
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_hardened(name):
+    """No root, no capability, no new privilege, no writable root, bounded, pinned."""
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["read_only"] is (name != "kafka")
+    assert int(service["user"].split(":")[0]) > 0
+    assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
+    assert "privileged" not in service
+    assert re.fullmatch(r"\S+:(v?\d+\.\d+\.\d+|local)", service["image"])
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name != "secrets"])
+def test_healthy_means_something(name):
+    """Each lasting service has a health check, and is waited for only by its health."""
+    assert SERVICES[name]["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+    conditions = {d: c["condition"] for d, c in SERVICES[name].get("depends_on", {}).items()}
+    assert conditions == {
+        d: "service_completed_successfully" if d == "secrets" else "service_healthy"
+        for d in conditions
+    }
+
+
+def test_volumes_are_named_or_of_this_tree():
+    """Every mount is a declared volume or a read-only file of the repository."""
+    for service in SERVICES.values():
+        for source, _, mode in (
+            (*volume.split(":"), "")[:3] for volume in service.get("volumes", [])
+        ):
+            assert source in COMPOSE["volumes"] or (source.startswith("./") and mode == "ro")
+
+
+def test_no_secret_in_the_file():
+    """Passwords come from files."""
+    for name, service in SERVICES.items():
+        for variable in service.get("environment", {}):
+            if re.search(r"(?i)password|secret|token", variable):
+                assert variable.endswith("_FILE"), f"{name}: {variable}"
+
+
+def test_profiles():
+    """The core has no profile, so that `docker compose up` runs it; the rest is asked for."""
+    profiles = {name: s["profiles"] for name, s in SERVICES.items() if "profiles" in s}
+    assert profiles == {
+        "mail": ["alerts"],
+        "kafka": ["kafka"],
+        "kafka-consumer": ["kafka"],
+        "gateway": ["scale"],
+    }
+
+
+def test_demo_image_knows_its_files():
+    """What the image copies exists and is not ignored."""
+    dockerfile = (ROOT / "deploy/Dockerfile").read_text()
+    kept = (ROOT / "deploy/Dockerfile.dockerignore").read_text().splitlines()
+    copied = [
+        word
+        for line in dockerfile.splitlines()
+        if line.startswith("COPY ") and "--from" not in line
+        for word in line.split()[1:-1]
+    ]
+    assert copied
+    assert [path for path in copied if not (ROOT / path).exists() or f"!{path}" not in kept] == []
