@@ -27,6 +27,8 @@ class _Ended(Exception):  # noqa: N818 - the end of the demo is no error
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave processes behind
     raise _Ended
 
 
