@@ -214,7 +214,8 @@ def figures(*, quick: bool) -> list[Figure]:
         ),
     ]
     ours.pipeline.stop(time.monotonic() + 5)
-    return [*found, _unsampled(runs), *_growth(runs)]
+    batch = batch_rows(quick=quick)
+    return [*found, _unsampled(runs), *_growth(runs), *([batch] if batch else [])]
 
 
 def _switching(one: Ours, other: Ours) -> tuple[Callable[[], None], Callable[[], None]]:
@@ -335,11 +336,12 @@ def batch_rows(*, quick: bool) -> Figure | None:
     matrix = rng.normal(size=(10_000, 30))
     frame = pd.DataFrame(matrix, columns=[f"f{i}" for i in range(30)])
     labels = np.array(["a", "b"])[(matrix[:, 0] > 0).astype(int)]
+    confidences = rng.uniform(size=10_000)
     service = Ours()
 
     def ours() -> None:
         with otelml.prediction("loan", version="3", features=frame) as p:
-            p.set_result(label=labels)
+            p.set_result(label=labels, confidence=confidences)
         service.drain()
 
     return compare(

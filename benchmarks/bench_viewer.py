@@ -9,10 +9,10 @@ import json
 import multiprocessing
 import multiprocessing.connection
 import os
-import random
 import statistics
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from otelml.viewer.store import Store
 
 _NS = 1_000_000_000
 _SPANS_A_REQUEST = 510
+_SENDERS = 4
 
 
 def _seed() -> Any:
@@ -89,25 +90,17 @@ def _requests(count: int) -> list[bytes]:
 
 def viewer_ingest(*, quick: bool = False) -> list[dict[str, Any]]:
     """Spans a second that are acknowledged, thus stored, by a viewer on one core."""
-    seed = _seed()
-    del seed
     bodies = _requests(60 if quick else 300)
     sizes = [_count(body) for body in bodies]
     rates, cpu_rates = [], []
-    with _Running() as running:
-        connection = http.client.HTTPConnection("127.0.0.1", running.http)
+    with _Running() as running, ThreadPoolExecutor(_SENDERS) as senders:
         rounds = 5
         share = len(bodies) // rounds
         for index in range(rounds):
             part = slice(index * share, (index + 1) * share)
             cpu, started = running.cpu_s(), time.perf_counter()
-            for body in bodies[part]:
-                connection.request(
-                    "POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf"}
-                )
-                response = connection.getresponse()
-                response.read()
-                assert response.status == 200
+            lanes = [bodies[part][lane::_SENDERS] for lane in range(_SENDERS)]
+            list(senders.map(_post, [running.http] * _SENDERS, lanes))
             rates.append(sum(sizes[part]) / (time.perf_counter() - started))
             cpu_rates.append(sum(sizes[part]) / (running.cpu_s() - cpu))
         stored = _get(running.web, "/api/status")["spans"]
@@ -116,6 +109,15 @@ def viewer_ingest(*, quick: bool = False) -> list[dict[str, Any]]:
         _row("viewer_ingest", statistics.median(rates), 10_000, "spans/s", more=True),
         _row("viewer_ingest_cpu", statistics.median(cpu_rates), 10_000, "spans/CPU-s", more=True),
     ]
+
+
+def _post(port: int, bodies: list[bytes]) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    for body in bodies:
+        connection.request("POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf"})
+        response = connection.getresponse()
+        response.read()
+        assert response.status == 200
 
 
 def _count(body: bytes) -> int:
@@ -147,27 +149,20 @@ def fill(path: Path, spans: int, points: int) -> dict[str, int]:
     day = 86_400 * _NS
     now = time.time_ns()
     store = Store(path, retention_s=7 * 86_400, max_size_mb=8192)
-    periods = 5000
+    # About 200 points a period.
+    periods = max(1, points // 200)
     fleet = seed.Fleet(now - day, models=tuple(models))
     step = day // periods
     rate = sum(model.rate for model in models) * 5.05 * 86_400
-    sent, last = 0, None
+    last = None
     for index in range(periods):
-        if store.totals["points"] >= points and store.totals["spans"] >= spans:
-            break
         start = now - day + index * step
         traces, metrics, logs = fleet.period(start, start + step, spans / rate)
-        fleet.random.seed(random.randrange(2**60))
         store.submit(decode_traces(traces))
         store.submit(decode_metrics(metrics))
         last = store.submit(decode_logs(logs))
-        sent += 1
-        # More points than the fleet has streams for: the same streams, read more often.
-        extra = max(0, round(points / periods / 130) - 1)
-        for part in range(1, extra + 1):
-            at = start + step + part * step // (extra + 2)
-            _, metrics, _ = fleet.period(at, at + 1, 0.0)
-            store.submit(decode_metrics(metrics))
+        if index % 20 == 0:
+            last.result(60)
     assert last is not None
     last.result(60)
     counts = dict(store.totals)

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 
 def results_of(owner: Prediction) -> _results.Results:
-    """Return the results of a prediction, row by row."""
-    return _results.normalise(
+    """Return the results of a prediction, row by row; worked out once it has ended, and once."""
+    if owner.results is not None:
+        return owner.results
+    results = _results.normalise(
         owner.row_count(),
         owner.label,
         owner.value,
@@ -26,6 +28,9 @@ def results_of(owner: Prediction) -> _results.Results:
         owner.probabilities,
         owner.classes,
     )
+    if owner.end_ns:
+        owner.results = results
+    return results
 
 
 def model_of(owner: Prediction) -> dict[str, Any]:

@@ -13,11 +13,15 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from opentelemetry import trace
 from opentelemetry.context import Context
 
 _NO_CONTEXT = Context()
 _EXEMPLAR_INTERVAL_NS = 100_000_000
+_FEW = 16
+_HISTOGRAM_PARTS = ("_boundaries", "_lock", "_value", "_sum", "_min", "_max", "_record_min_max")
 
 
 class _Measured(NamedTuple):
@@ -74,6 +78,30 @@ class BoundStream:
         for aggregate in self._aggregates:
             aggregate(measured, sampled)
 
+    def write_all(
+        self, amounts: npt.NDArray[np.float64], time_ns: int, span: trace.Span | None
+    ) -> None:
+        """Record many amounts at once.
+
+        Args:
+            amounts: Shape (n,), finite.
+            time_ns: When, nanoseconds since the epoch.
+            span: Gives their exemplars the ids.
+        """
+        few = amounts if len(amounts) <= _FEW else amounts[:1]
+        for amount in few.tolist():
+            self.write(amount, time_ns, span)
+        rest = amounts[len(few) :]
+        if not len(rest):
+            return
+        bound = [aggregate.__self__ for aggregate in self._aggregates]
+        if bound and all(hasattr(each, name) for each in bound for name in _HISTOGRAM_PARTS):
+            for aggregation in bound:
+                _add_all(aggregation, rest)
+        else:
+            for amount in rest.tolist():
+                self.write(amount, time_ns, span)
+
     def _is_due(self, amount: float, time_ns: int) -> bool:
         """Whether a bucket may have a new exemplar: ten a second are more than anyone reads."""
         bucket = bisect_left(self._boundaries, amount)
@@ -97,6 +125,20 @@ class BoundStream:
             return
         self._aggregates = found
         self._boundaries = getattr(found[0].__self__, "_boundaries", ()) if found else ()
+
+
+def _add_all(aggregation: Any, amounts: npt.NDArray[np.float64]) -> None:
+    """Do what an explicit-bucket histogram does for each amount, for all of them."""
+    places = np.searchsorted(aggregation._boundaries, amounts, side="left")  # noqa: SLF001 - see the module
+    counts = np.bincount(places, minlength=len(aggregation._boundaries) + 1).tolist()  # noqa: SLF001 - as above
+    with aggregation._lock:  # noqa: SLF001 - as above
+        if aggregation._value is None:  # noqa: SLF001 - as above
+            aggregation._value = [0] * len(counts)  # noqa: SLF001 - as above
+        aggregation._value = [a + b for a, b in zip(aggregation._value, counts, strict=True)]  # noqa: SLF001 - as above
+        aggregation._sum += float(amounts.sum())  # noqa: SLF001 - as above
+        if aggregation._record_min_max:  # noqa: SLF001 - as above
+            aggregation._min = min(aggregation._min, float(amounts.min()))  # noqa: SLF001 - as above
+            aggregation._max = max(aggregation._max, float(amounts.max()))  # noqa: SLF001 - as above
 
 
 def _key(match: Any, attributes: dict[str, str]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from otelml import _cardinality, _guard, semconv
@@ -14,6 +14,8 @@ from otelml.semconv import Kind, Metric
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    import numpy.typing as npt
     from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
     from opentelemetry.trace import Span
 
@@ -59,12 +61,11 @@ class Capped:
         self._stream(key).write(amount, time_ns or time.time_ns(), span)
 
     def write_all(
-        self, amounts: Sequence[float], key: Key, time_ns: int, span: Span | None
+        self, amounts: npt.NDArray[np.float64], key: Key, time_ns: int, span: Span | None
     ) -> None:
-        """Record each of ``amounts``."""
-        stream = self._stream(key, len(amounts))
-        for amount in amounts:
-            stream.write(amount, time_ns, span)
+        """Record each of ``amounts``, shape (n,)."""
+        if len(amounts):
+            self._stream(key, len(amounts)).write_all(amounts, time_ns, span)
 
 
 def create_instrument(meter: Meter, metric: Metric, options: MetricOptions) -> Capped:

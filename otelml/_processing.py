@@ -17,8 +17,6 @@ from otelml.windows.current import CurrentWindow
 from otelml.windows.snapshot import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from otelml._cardinality import Key
     from otelml._instruments import Capped, Instruments
     from otelml.config import Config
@@ -120,7 +118,7 @@ class Processor:
         self._confidences(results, key, when, span, to)
         if results.values is not None:
             finite = results.values[np.isfinite(results.values)]
-            to.value.write_all(finite.tolist(), key, when, span)
+            to.value.write_all(finite, key, when, span)
         self._window(owner, to)
         described: Key = (
             *key,
@@ -160,15 +158,16 @@ class Processor:
             labelled: Key = (*key, (semconv.ML_PREDICTION_LABEL, results.labels[0]))
             to.confidence.write(results.confidence, labelled, when, span)
             return
-        pairs: Iterable[tuple[str, float]] = zip(
-            results.labels or [""] * len(results.confidences),
-            results.confidences.tolist(),
-            strict=True,
-        )
-        for label, confidence in pairs:
-            if confidence == confidence:  # noqa: PLR0124 - NaN marks what was left out
-                labelled = (*key, (semconv.ML_PREDICTION_LABEL, label)) if label else key
-                to.confidence.write(confidence, labelled, when, span)
+        finite = np.isfinite(results.confidences)
+        if not results.labels:
+            to.confidence.write_all(results.confidences[finite], key, when, span)
+            return
+        names = {name: place for place, name in enumerate(dict.fromkeys(results.labels))}
+        places = np.fromiter(map(names.__getitem__, results.labels), np.intp, len(results.labels))
+        for name, place in names.items():
+            labelled = (*key, (semconv.ML_PREDICTION_LABEL, name))
+            chosen = finite & (places == place)
+            to.confidence.write_all(results.confidences[chosen], labelled, when, span)
 
     def _window(self, owner: Prediction, to: Instruments) -> None:
         if owner.features is None or owner.features.data is None:

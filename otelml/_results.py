@@ -81,6 +81,8 @@ def _labels(value: Any, rows: int, problems: list[str]) -> list[str]:
         problems.append(f"label has {count} entries for {rows} rows; the labels are left out")
         return []
     flat: list[Any] = value.tolist() if isinstance(value, np.ndarray) else list(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind == "U" and value.ndim == 1:
+        return flat
     return [label_text(tuple(v) if isinstance(v, list) else v) for v in flat]
 
 

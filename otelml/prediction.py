@@ -18,6 +18,7 @@ from opentelemetry.context import attach, create_key, get_current, get_value, se
 from otelml import _calls, _guard, _results, _runtime, _spans
 from otelml._context import detach, request_scope
 from otelml._ids import prediction_id
+from otelml._results import Results
 from otelml._stage import Stage, error_type
 from otelml.windows.snapshot import Snapshot, snapshot
 
@@ -71,6 +72,7 @@ class Prediction:
         "model",
         "probabilities",
         "records",
+        "results",
         "rows",
         "runtime",
         "span",
@@ -117,6 +119,7 @@ class Prediction:
         self.start_ns = self.end_ns = self._anchor_ns = self._perf_ns = 0
         self._own_result = False
         self._id: str | None = None
+        self.results: Results | None = None
         self._token: Any = None
         if features is not None:
             self.set_features(features)

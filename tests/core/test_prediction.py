@@ -105,6 +105,26 @@ def test_batch(capture_telemetry):
     assert capture_telemetry.metric("ml.prediction.confidence").count() == 4
 
 
+def test_large_batch_is_counted_exactly(capture_telemetry):
+    """Ten thousand rows at once give the same buckets, sums and extremes as one by one."""
+    rng = np.random.default_rng(1)
+    confidences = rng.uniform(size=10_000)
+    labels = rng.choice(["a", "b", "c"], size=10_000)
+    for _ in range(2):
+        with otelml.prediction("loan", features=np.zeros((10_000, 2))) as p:
+            p.set_result(label=labels, confidence=confidences)
+    for point in capture_telemetry.metric("ml.prediction.confidence").points:
+        mine = confidences[labels == point.attributes["ml.prediction.label"]]
+        bounds = np.array(point.explicit_bounds)
+        expected = np.bincount(np.searchsorted(bounds, mine), minlength=len(bounds) + 1) * 2
+        assert list(point.bucket_counts) == expected.tolist()
+        assert point.sum == pytest.approx(2 * mine.sum())
+        assert (point.min, point.max) == (mine.min(), mine.max())
+    assert capture_telemetry.metric("ml.predictions").sum() == 20_000
+    expected_low = 2 * int((confidences < 0.6).sum())
+    assert capture_telemetry.metric("ml.prediction.low_confidence").sum() == expected_low
+
+
 def test_regression(capture_telemetry):
     """A value is recorded as such."""
     with otelml.prediction("price") as p:
