@@ -9,7 +9,7 @@ import pytest
 from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import (
@@ -24,7 +24,6 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
 
 import otelml
-from otelml import _runtime
 from otelml._deferred import DeferredSpan
 from otelml._pipeline import Pipeline
 from otelml._span import OrdinarySpans, create_spans
@@ -344,63 +343,3 @@ def test_deferred_way_is_taken():
     provider.add_span_processor(SimpleSpanProcessor(InMemorySpanExporter()))
     span = create_spans(provider).choose().start("x", context_api.Context(), 1)
     assert isinstance(span, DeferredSpan)
-
-
-class Watching(SpanProcessor):
-    """A processor that wants to see spans start."""
-
-    def __init__(self):
-        self.started = []
-
-    def on_start(self, span, parent_context=None):
-        self.started.append(span.name)
-        span.set_attribute("seen", "yes")
-
-
-def test_processor_with_on_start_gets_ordinary_spans():
-    """A processor that listens to starts sees them, also when it was added later."""
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    providers = SimpleNamespace(
-        tracer_provider=provider, meter_provider=MeterProvider(), observe=lambda *_: None
-    )
-    pipeline = Pipeline(Config(logs=LogOptions(enabled=False)), providers)
-    pipeline.start()
-    plain()
-    watching = Watching()
-    provider.add_span_processor(watching)
-    plain()
-    pipeline.stop(time.monotonic() + 5)
-    assert watching.started == ["predict loan", "feature_extraction", "inference"]
-    seen = [span.attributes.get("seen") for span in exporter.get_finished_spans()]
-    assert seen.count("yes") == 3
-
-
-def test_foreign_provider_gets_ordinary_spans():
-    """A provider that is not the SDK's is used through the API alone."""
-
-    class Foreign(trace.NoOpTracerProvider):
-        def get_tracer(self, *args, **kwargs):
-            return inner.get_tracer(*args, **kwargs)
-
-    exporter = InMemorySpanExporter()
-    inner = TracerProvider(shutdown_on_exit=False)
-    inner.add_span_processor(SimpleSpanProcessor(exporter))
-    providers = SimpleNamespace(
-        tracer_provider=Foreign(), meter_provider=MeterProvider(), observe=lambda *_: None
-    )
-    pipeline = Pipeline(Config(logs=LogOptions(enabled=False)), providers)
-    pipeline.start()
-    plain()
-    pipeline.stop(time.monotonic() + 5)
-    names = [span.name for span in exporter.get_finished_spans()]
-    assert names == ["feature_extraction", "inference", "predict loan"]
-
-
-def test_nothing_is_recorded_without_init():
-    """Without init the same code runs and records nothing."""
-    assert _runtime.current() is None
-    plain()
-    with otelml.prediction("x") as p:
-        assert p.id == ""
