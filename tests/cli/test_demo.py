@@ -78,7 +78,8 @@ def test_port_in_use():
         demo = _start(port, *_ports(3))
         out, _ = demo.communicate(timeout=60)
     assert demo.returncode == 1
-    assert out.strip().splitlines() == [
+    message = (
         f"error: port {port} is in use by another process; choose another with --port, "
         "or stop what listens there"
-    ]
+    )
+    assert out.strip().splitlines() == [message]

@@ -1,0 +1,115 @@
+"""Histogram buckets in the store: differences between points, bytes, and edges."""
+
+from __future__ import annotations
+
+import json
+import math
+from array import array
+from itertools import pairwise
+
+from otelml.viewer.records import Buckets
+
+EXPONENTIAL = -1
+
+
+def encode(buckets: Buckets) -> bytes:
+    """Return bucket counts as bytes; explicit bounds are kept apart."""
+    if buckets.scale is None:
+        return array("Q", buckets.counts).tobytes()
+    return json.dumps(
+        [
+            buckets.scale,
+            buckets.zero,
+            list(buckets.positive.items()),
+            list(buckets.negative.items()),
+        ]
+    ).encode()
+
+
+def decode(raw: bytes, bounds: tuple[float, ...] | None) -> Buckets:
+    """Return what ``encode`` wrote; ``bounds`` is None for exponential buckets."""
+    if bounds is not None:
+        return Buckets(tuple(array("Q", raw)), bounds)
+    scale, zero, positive, negative = json.loads(raw)
+    return Buckets(scale=scale, zero=zero, positive=dict(positive), negative=dict(negative))
+
+
+def difference(new: Buckets, old: Buckets) -> Buckets | None:
+    """Return what was added between two cumulative points, or None where that is not known."""
+    if new.scale is None or old.scale is None:
+        if new.bounds != old.bounds or new.scale != old.scale:
+            return None
+        counts = tuple(a - b for a, b in zip(new.counts, old.counts, strict=True))
+        return None if min(counts, default=0) < 0 else Buckets(counts, new.bounds)
+    scale = min(new.scale, old.scale)
+    new, old = _downscale(new, scale), _downscale(old, scale)
+    positive = _subtract(new.positive, old.positive)
+    negative = _subtract(new.negative, old.negative)
+    zero = new.zero - old.zero
+    if positive is None or negative is None or zero < 0:
+        return None
+    return Buckets(scale=scale, zero=zero, positive=positive, negative=negative)
+
+
+def addition(one: Buckets, other: Buckets) -> Buckets | None:
+    """Return the sum of two sets of buckets, or None where their explicit bounds differ."""
+    if one.scale is None or other.scale is None:
+        if one.bounds != other.bounds or one.scale != other.scale:
+            return None
+        counts = tuple(a + b for a, b in zip(one.counts, other.counts, strict=True))
+        return Buckets(counts, one.bounds)
+    scale = min(one.scale, other.scale)
+    one, other = _downscale(one, scale), _downscale(other, scale)
+    return Buckets(
+        scale=scale,
+        zero=one.zero + other.zero,
+        positive=_add(one.positive, other.positive),
+        negative=_add(one.negative, other.negative),
+    )
+
+
+def _add(one: dict[int, int], other: dict[int, int]) -> dict[int, int]:
+    return {index: one.get(index, 0) + other.get(index, 0) for index in one.keys() | other.keys()}
+
+
+def _downscale(buckets: Buckets, scale: int) -> Buckets:
+    shift = (buckets.scale or 0) - scale
+    if shift <= 0:
+        return buckets
+    merged = Buckets(scale=scale, zero=buckets.zero)
+    for source, target in (
+        (buckets.positive, merged.positive),
+        (buckets.negative, merged.negative),
+    ):
+        for index, count in source.items():
+            target[index >> shift] = target.get(index >> shift, 0) + count
+    return merged
+
+
+def _subtract(new: dict[int, int], old: dict[int, int]) -> dict[int, int] | None:
+    left = {index: new.get(index, 0) - old.get(index, 0) for index in new.keys() | old.keys()}
+    if any(count < 0 for count in left.values()):
+        return None
+    return {index: count for index, count in left.items() if count}
+
+
+def add_to(total: dict[tuple[float, float], float], buckets: Buckets) -> None:
+    """Add buckets to ``total``, which maps (low, high) edges to counts."""
+    if buckets.scale is None:
+        edges = pairwise((-math.inf, *buckets.bounds, math.inf))
+        for edge, count in zip(edges, buckets.counts, strict=True):
+            if count:
+                total[edge] = total.get(edge, 0) + count
+        return
+    if buckets.zero:
+        total[0.0, 0.0] = total.get((0.0, 0.0), 0) + buckets.zero
+    for sign, side in ((1, buckets.positive), (-1, buckets.negative)):
+        for index, count in side.items():
+            low, high = _power(index, buckets.scale), _power(index + 1, buckets.scale)
+            edge = (low, high) if sign > 0 else (-high, -low)
+            total[edge] = total.get(edge, 0) + count
+
+
+def _power(index: int, scale: int) -> float:
+    exponent = index * 2.0**-scale
+    return math.inf if exponent >= 1024 else 2.0**exponent  # noqa: PLR2004 - the largest double

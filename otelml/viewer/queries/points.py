@@ -1,0 +1,131 @@
+"""Reading metric series and their points."""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from otelml.viewer.buckets import decode
+from otelml.viewer.decode_metrics import attributes_of
+from otelml.viewer.queries.window import NS_PER_S, NotFoundError, Slots, Window
+from otelml.viewer.records import Buckets
+from otelml.viewer.rollups import COARSE_S
+from otelml.viewer.values import SERVICE_INSTANCE_ID, SERVICE_NAME, label, plain
+
+MAX_SERIES = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A stream of points: its labels are its attributes and its sender's service and instance."""
+
+    id: int
+    kind: str
+    unit: str
+    labels: dict[str, str]
+    last_ns: int | None
+
+
+class Added(NamedTuple):
+    """What a series did in one slot."""
+
+    value: float
+    measured: int
+    mean: float
+    last: float
+
+
+@functools.lru_cache(maxsize=20_000)
+def _labels(key: bytes, service: str, instance: str) -> dict[str, str]:
+    found = {pair.key: label(plain(pair.value)) for pair in attributes_of(key)}
+    found.setdefault(SERVICE_NAME, service)
+    if instance:
+        found.setdefault(SERVICE_INSTANCE_ID, instance)
+    return found
+
+
+def find_series(connection: sqlite3.Connection, name: str) -> list[Series]:
+    """Return the series of a metric; where senders disagree on its kind, of the newest kind.
+
+    Raises:
+        NotFoundError: There is no such metric.
+    """
+    rows = connection.execute(
+        "SELECT series.id, kind, unit, attributes, service, instance, series.last_ns FROM metrics"
+        " JOIN series ON series.metric=metrics.id JOIN resources ON resources.id=series.resource"
+        " WHERE metrics.name=? ORDER BY series.last_ns DESC LIMIT ?",
+        (name, MAX_SERIES),
+    ).fetchall()
+    if not rows:
+        raise NotFoundError(f"no metric {name!r} is stored")
+    kind, unit = rows[0][1], rows[0][2]
+    return [
+        Series(row[0], kind, unit, _labels(row[3], row[4], row[5]), row[6])
+        for row in rows
+        if row[1] == kind and row[2] == unit
+    ]
+
+
+def is_coarse(slots: Slots) -> bool:
+    """Tell whether the slots can be read from the five-minute sums."""
+    return slots.step_s % COARSE_S == 0 and slots.first_s % COARSE_S == 0
+
+
+def sums_by_slot(
+    connection: sqlite3.Connection, series: int, window: Window, slots: Slots
+) -> dict[int, Added]:
+    """Return a series' increase, mean and last value in each slot that has points."""
+    # With max(), SQLite takes the other columns from that row: the last value.
+    if is_coarse(slots):
+        rows = connection.execute(
+            "SELECT (bucket-?)/?, sum(d_value), sum(d_count), sum(total)/sum(points), max(bucket),"
+            " last FROM coarse WHERE series=? AND bucket>=? AND bucket<? GROUP BY 1",
+            (slots.first_s, slots.step_s, series, slots.first_s, slots.end_s),
+        )
+    else:
+        rows = connection.execute(
+            f"SELECT (time_ns/{NS_PER_S}-?)/?, sum(d_value), sum(d_count), avg(value),"  # noqa: S608 - a constant
+            " max(time_ns), value FROM points WHERE series=? AND time_ns>=? AND time_ns<?"
+            " GROUP BY 1",
+            (slots.first_s, slots.step_s, series, window.from_ns, window.to_ns),
+        )
+    return {row[0]: Added(row[1] or 0.0, row[2] or 0, row[3] or 0.0, row[5] or 0.0) for row in rows}
+
+
+def histogram_rows(
+    connection: sqlite3.Connection, series: int, window: Window, slots: Slots
+) -> Iterator[tuple[int, Buckets]]:
+    """Yield the slot and the added buckets of a histogram's points."""
+    if is_coarse(slots):
+        rows = connection.execute(
+            "SELECT bucket, buckets, bounds FROM coarse LEFT JOIN layouts ON layouts.id=layout"
+            " WHERE series=? AND bucket>=? AND bucket<? AND buckets IS NOT NULL",
+            (series, slots.first_s, slots.end_s),
+        )
+    else:
+        rows = connection.execute(
+            f"SELECT time_ns/{NS_PER_S}, d_buckets, bounds FROM points"  # noqa: S608 - a constant
+            " LEFT JOIN layouts ON layouts.id=layout"
+            " WHERE series=? AND time_ns>=? AND time_ns<? AND d_buckets IS NOT NULL",
+            (series, window.from_ns, window.to_ns),
+        )
+    for second, raw, bounds in rows:
+        edges = None if bounds is None else tuple(array("d", bounds))
+        yield slots.index(second), decode(raw, edges)
+
+
+def interval_s(connection: sqlite3.Connection, series: Series) -> float:
+    """Return the usual time between two points of a series."""
+    times = [
+        row[0]
+        for row in connection.execute(
+            "SELECT time_ns FROM points WHERE series=? ORDER BY time_ns DESC LIMIT 11", (series.id,)
+        )
+    ]
+    gaps = sorted(late - early for late, early in pairwise(times))
+    return gaps[len(gaps) // 2] / NS_PER_S if gaps else 0.0
