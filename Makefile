@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-quick generate engines stack demo-stack
+.PHONY: help demo test test-stack lint bench bench-quick generate engines stack demo-stack
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,7 +29,10 @@ demo: $(STAMP)  ## Run the demo service, traffic and the viewer; Ctrl-C ends all
 
 test: $(VENV)/.installed-dev  ## Run the tests (installs Chromium by apt-get where root)
 	@./tests/install-browser
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not stack" $(ARGS)
+
+test-stack: $(VENV)/.installed-dev engines  ## Run the tests that need the real engines
+	$(BIN)/python -m pytest -m stack $(ARGS)
 
 lint: $(VENV)/.installed-dev  ## Check style, types, layers, generated files
 	$(BIN)/ruff check .
