@@ -10,13 +10,26 @@ from opentelemetry import context
 if TYPE_CHECKING:
     from otelml._scope import RequestScope
 
+PREDICTION_KEY = context.create_key("otelml-prediction")
 request_scope: ContextVar[RequestScope | None] = ContextVar("otelml-request", default=None)
 
 
-def leave(own: context.Context, token: Token[Any] | None) -> None:
-    """Undo ``attach`` of ``own``, unless the code has left that context already."""
-    if context.get_current() is own:
+def leave(own: context.Context | None, token: Token[Any] | None) -> None:
+    """Undo ``attach`` of ``own``, unless the code has left that context already.
+
+    What comes to light may be the context of a prediction that has ended meanwhile, where blocks
+    were not left in the order they were entered: that is left too.
+    """
+    current = context.get_current()
+    if current is own:
         detach(token)
+        current = context.get_current()
+    while True:
+        found: Any = current.get(PREDICTION_KEY)
+        if found is None or not found.end_ns or found.own is not current or found.outer is None:
+            return
+        current = found.outer
+        context.attach(current)
 
 
 def detach(token: Token[Any] | None) -> None:

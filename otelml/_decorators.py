@@ -6,22 +6,25 @@ import functools
 import inspect
 import logging
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextvars import Context, copy_context
+from contextvars import Context, ContextVar, copy_context
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from otelml import _runtime
-from otelml._stage import Stage
+from otelml._stage import Stage, as_text
 from otelml.prediction import Prediction, current_prediction
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _logger = logging.getLogger("otelml")
 _lonely: set[str] = set()
+_LONELY_LIMIT = 1000
+_open: ContextVar[tuple[tuple[stage, Stage], ...]] = ContextVar("otelml-stages", default=())
 
 
 def _enclosing(name: str) -> Prediction | None:
     owner = current_prediction()
-    if owner is None and _runtime.current() is not None and name not in _lonely:
+    is_new = name not in _lonely and len(_lonely) < _LONELY_LIMIT
+    if owner is None and _runtime.current() is not None and is_new:
         _lonely.add(name)
         _logger.warning(
             "otelml: stage %s is outside a prediction and is not recorded; "
@@ -43,12 +46,12 @@ class stage:  # noqa: N801 - reads as a verb, as in `with stage("inference")`
     """
 
     def __init__(self, name: str) -> None:
-        self._name = name
-        self._open: list[Stage] = []
+        self._name = as_text(name)
 
     def __enter__(self) -> Stage:
         entered = Stage(_enclosing(self._name), self._name).__enter__()
-        self._open.append(entered)
+        # One object may be shared by threads and tasks: each has its own open stages.
+        _open.set((*_open.get(), (self, entered)))
         return entered
 
     def __exit__(
@@ -57,7 +60,10 @@ class stage:  # noqa: N801 - reads as a verb, as in `with stage("inference")`
         exc: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        self._open.pop().__exit__(exc_type, exc, tb)
+        mine = [pair for pair in _open.get() if pair[0] is self]
+        if mine:
+            _open.set(tuple(pair for pair in _open.get() if pair is not mine[-1]))
+            mine[-1][1].__exit__(exc_type, exc, tb)
 
     async def __aenter__(self) -> Stage:
         return self.__enter__()
@@ -156,8 +162,7 @@ def _drive(generator: Generator[Any, Any, Any], block: Any) -> Generator[Any, An
         try:
             sent = yield item
         except GeneratorExit:
-            context.run(generator.close)
-            _end(context, block, None)
+            _close(context, block, generator)
             raise
         except BaseException as thrown:  # noqa: BLE001 - passed on into the generator
             step = functools.partial(generator.throw, thrown)
@@ -165,26 +170,43 @@ def _drive(generator: Generator[Any, Any, Any], block: Any) -> Generator[Any, An
             step = functools.partial(generator.send, sent)
 
 
-async def _drive_async(generator: AsyncGenerator[Any, Any], block: Any) -> Any:
-    """Run an async generator; its prediction is current only while it runs."""
-    context = copy_context()
-    context.run(block.__enter__)
+def _close(context: Context, block: Any, generator: Generator[Any, Any, Any]) -> None:
     try:
-        while True:
-            try:
-                step = generator.__anext__()
-                item = await _in_context(context, step)
-            except StopAsyncIteration:
-                break
-            yield item
-    except GeneratorExit:
-        await generator.aclose()
-        _end(context, block, None)
-        raise
+        context.run(generator.close)
     except BaseException as error:
         _end(context, block, error)
         raise
     _end(context, block, None)
+
+
+async def _drive_async(generator: AsyncGenerator[Any, Any], block: Any) -> AsyncGenerator[Any, Any]:
+    """Run an async generator as :func:`_drive` runs a generator."""
+    context = copy_context()
+    context.run(block.__enter__)
+    step: Callable[[], Any] = lambda: generator.__anext__()  # noqa: E731, PLW0108 - replaced at each turn
+    while True:
+        try:
+            item = await _in_context(context, step())
+        except StopAsyncIteration:
+            _end(context, block, None)
+            return
+        except BaseException as error:
+            _end(context, block, error)
+            raise
+        try:
+            sent = yield item
+        except GeneratorExit:
+            try:
+                await _in_context(context, generator.aclose())
+            except BaseException as error:
+                _end(context, block, error)
+                raise
+            _end(context, block, None)
+            raise
+        except BaseException as thrown:  # noqa: BLE001 - passed on into the generator
+            step = functools.partial(generator.athrow, thrown)
+        else:
+            step = functools.partial(generator.asend, sent)
 
 
 class _in_context:  # noqa: N801 - reads as a word in `await _in_context(...)`

@@ -17,6 +17,8 @@ from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import Attributes, AttributeValue
 
+from otelml import _guard
+
 _SIMPLE = (str, bool, int, float)
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _UNSET = Status(StatusCode.UNSET)
@@ -278,9 +280,11 @@ class DeferredSpans:
         else:
             trace_id = parent.trace_id
             is_random = parent.trace_flags.random_trace_id
-        result = self._sampler.should_sample(
-            context, trace_id, name, trace.SpanKind.INTERNAL, None, links
-        )
+        internal = trace.SpanKind.INTERNAL
+        ask = self._sampler.should_sample
+        result = _guard.call("sampler", ask, context, trace_id, name, internal, None, links)
+        if result is None:
+            return trace.INVALID_SPAN
         flags = (
             _SAMPLED
             if result.decision is Decision.RECORD_AND_SAMPLE

@@ -121,7 +121,7 @@ def _features(owner: Prediction, options: LogOptions) -> dict[str, Any]:
         names = columns.names or owner.feature_names or range(columns.values.shape[1])
         pairs = list(zip(names, columns.values[-1].tolist(), strict=False))
     hidden = set(options.redact)
-    return {str(n): "[redacted]" if n in hidden else v for n, v in pairs[:_MAX_FEATURES]}
+    return {str(n): "[redacted]" if str(n) in hidden else v for n, v in pairs[:_MAX_FEATURES]}
 
 
 def log_conflict(record: FeedbackRecord) -> None:
@@ -161,7 +161,7 @@ class FeedbackSpans:
         """Emit the span."""
         spans = self._runtime.choose_spans()
         target = _context_of(record)
-        links = (Link(target),) if target.is_valid else ()
+        links = (Link(target),) if target.is_valid and record.token.traced else ()
         name = semconv.SPAN_FEEDBACK.format(model=record.token.model)
         now = time.time_ns()
         span = spans.start(name, Context(), now, links)

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from otelml import _results, _runtime, semconv
+import numpy as np
+
+from otelml import _guard, _results, _runtime, semconv
 from otelml.exceptions import FeedbackError
 from otelml.quality import tokens
 
 _MAX_TEXT = 200
+_LATEST_S = 32_503_680_000  # the year 3000
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def _time_ns(timestamp: Any) -> int:
         aware = timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=timezone.utc)
         return int(aware.timestamp() * 1e9)
     is_number = isinstance(timestamp, (int, float)) and not isinstance(timestamp, bool)
-    if is_number and math.isfinite(timestamp) and timestamp >= 0:
+    if is_number and 0 <= timestamp <= _LATEST_S:
         return int(timestamp * 1e9)
     raise FeedbackError(
         f"timestamp is {timestamp!r:.80}; it must be a datetime or seconds since the epoch",
@@ -77,13 +80,18 @@ def _text(name: str, value: Any, default: str) -> str:
         return default
     if not isinstance(value, str):
         raise FeedbackError(f"{name} is {value!r:.80}; it must be a text", name)
-    return value[:_MAX_TEXT]
+    return value[:_MAX_TEXT].encode("utf-8", "replace").decode()
+
+
+def _one_text(value: Any) -> str | None:
+    is_one = isinstance(value, (str, int, float, np.generic)) and value == value  # noqa: PLR0124 - not NaN
+    return _results.label_text(value) if is_one else None
 
 
 def _actual(value: Any, *, is_number: bool) -> str:
-    if isinstance(value, (dict, list, tuple, set)) or value is None:
-        raise FeedbackError(f"actual is {value!r:.80}; it must be one label or number", "label")
-    text = _results.label_text(value)
+    text = _guard.quietly(_one_text, value)
+    if text is None:
+        raise FeedbackError("actual must be one label or number", "label")
     if is_number:
         try:
             finite = math.isfinite(float(text))
@@ -130,6 +138,8 @@ def feedback(
     """
     runtime = _runtime.current()
     secret = runtime.secret if runtime is not None else None
+    if runtime is not None and not runtime.config.feedback.enabled:
+        raise FeedbackError("feedback is turned off in this service", "disabled")
     try:
         token = tokens.decode(prediction_id, secret)
         label = _actual(actual, is_number=token.is_value)

@@ -17,17 +17,17 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 _logger = logging.getLogger("otelml")
-_lock = threading.Lock()
+_lock = threading.RLock()  # a signal handler may report while its thread reports
 errors: Counter[str] = Counter()
 last_error: dict[str, str] = {}
 
 
 def report(component: str, error: BaseException) -> None:
     """Count an error of ``component`` and log the first one."""
+    text = quietly(str, error)  # a hostile __str__ is an error of the application's
     with _lock:
         errors[component] += 1
         first = errors[component] == 1
-        text = quietly(str, error)  # a hostile __str__ is an error of the application's
         last_error[component] = f"{type(error).__name__}: {text}"
     if first:
         _logger.warning(
@@ -52,6 +52,15 @@ def call(component: str, function: Callable[..., _R], *args: object, **kwargs: o
     try:
         return function(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 - the purpose of this module
+        report(component, error)
+        return None
+
+
+def contain(component: str, function: Callable[..., _R], *args: object) -> _R | None:
+    """Call ``function`` on a thread of ours: not even an exit request of its may end the thread."""
+    try:
+        return function(*args)
+    except BaseException as error:  # noqa: BLE001 - the purpose of this module
         report(component, error)
         return None
 

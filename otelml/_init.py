@@ -18,6 +18,7 @@ from otelml.config import Config, FeedbackOptions, LogOptions, MetricOptions, Tr
 
 _logger = logging.getLogger("otelml")
 _lock = threading.RLock()
+_PIPELINE_SHARE = 0.6
 
 
 class Telemetry:
@@ -55,7 +56,7 @@ class Telemetry:
         return bool(_guard.call("flush", self._flush, deadline))
 
     def _flush(self, deadline: float) -> bool:
-        drained = self._pipeline.flush(deadline)
+        drained = self._pipeline.flush(_share_of(deadline))
         return self._providers.flush(deadline) and drained
 
     def shutdown(self, timeout_s: float | None = None) -> bool:
@@ -67,24 +68,26 @@ class Telemetry:
         Returns:
             Whether everything was sent in time.
         """
+        from otelml import instrumentors
+
+        # Held to the end: an init() on another thread must not find what is being taken away.
         with _lock:
             if self._ended:
                 return True
             self._ended = True
             if _State.telemetry is self:
                 _State.telemetry = None
-        budget = self.config.traces.flush_timeout_s if timeout_s is None else timeout_s
-        deadline = time.monotonic() + budget
-        from otelml import instrumentors
-
-        _guard.call("shutdown", instrumentors.uninstrument, self._instrumented)
-        _guard.call("shutdown", self._pipeline.stop, deadline)
-        done = bool(_guard.call("shutdown", self._providers.shutdown, deadline))
-        _guard.call("shutdown", self._lifecycle.uninstall)
-        return done
+            budget = self.config.traces.flush_timeout_s if timeout_s is None else timeout_s
+            deadline = time.monotonic() + budget
+            # The pipeline first: what it still holds writes log records.
+            _guard.call("shutdown", self._pipeline.stop, _share_of(deadline))
+            _guard.call("shutdown", instrumentors.uninstrument, self._instrumented)
+            done = bool(_guard.call("shutdown", self._providers.shutdown, deadline))
+            _guard.call("shutdown", self._lifecycle.uninstall)
+            return done
 
     def _at_exit(self, deadline: float) -> None:
-        _guard.call("exit", self._pipeline.stop, deadline)
+        _guard.call("exit", self._pipeline.stop, _share_of(deadline))
         _guard.call("exit", self._providers.shutdown, deadline)
 
     def _after_fork(self) -> None:
@@ -112,6 +115,12 @@ class Telemetry:
         tb: TracebackType | None,
     ) -> None:
         self.shutdown()
+
+
+def _share_of(deadline: float) -> float:
+    """Return an earlier deadline that leaves the exporters their part of the time."""
+    now = time.monotonic()
+    return now + max(0.0, deadline - now) * _PIPELINE_SHARE
 
 
 class _State:

@@ -85,7 +85,10 @@ class Pipeline:
         yield self.recorder.dropped, lost
 
     def _active(self) -> Iterable[tuple[float, dict[str, str]]]:
-        for (model, version), count in list(self.runtime.active.counts.items()):
+        limit = self.runtime.config.metrics.cardinality_limit
+        counts = list(self.runtime.active.counts.items())[:limit]
+        self.runtime.active.drop_idle()
+        for (model, version), count in counts:
             yield count, {semconv.ML_MODEL_NAME: model, semconv.ML_MODEL_VERSION: version}
 
     def _models(self) -> Iterable[tuple[float, dict[str, str]]]:

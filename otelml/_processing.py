@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from opentelemetry import trace
 
-from otelml import _attributes, _events, _results, _spans, semconv
+from otelml import _attributes, _events, _guard, _results, _spans, semconv
 from otelml._feedback import FeedbackRecord, RejectedRecord
 from otelml.prediction import Prediction
 from otelml.windows.current import CurrentWindow
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from otelml.config import Config
 
 _logger = logging.getLogger("otelml")
+_MAX_WINDOWS = 100
+_MAX_WARNINGS = 1000
 
 
 class Processor:
@@ -119,13 +121,14 @@ class Processor:
         if results.values is not None:
             finite = results.values[np.isfinite(results.values)]
             to.value.write_all(finite, key, when, span)
-        self._window(owner, to)
+        _guard.call("window", self._window, owner, to)
         described: Key = (
             *key,
             (semconv.ML_MODEL_FRAMEWORK, owner.framework),
             (semconv.ML_MODEL_TASK, owner.task),
         )
-        self.models[described] = None
+        if len(self.models) < self._config.metrics.cardinality_limit:
+            self.models[described] = None
 
     def _count_labels(
         self, owner: Prediction, results: _results.Results, key: Key, rows: int, to: Instruments
@@ -173,7 +176,11 @@ class Processor:
         if owner.features is None or owner.features.data is None:
             return
         name = (owner.model, owner.version)
-        window = self.windows.get(name)
+        window = self.windows.pop(name, None)
+        if window is not None:
+            self.windows[name] = window  # the least used comes first
+        elif len(self.windows) >= _MAX_WINDOWS:
+            del self.windows[next(iter(self.windows))]
         data = owner.features.data
         if window is not None and type(data) is dict and window.add_row(data):
             return
@@ -196,7 +203,7 @@ class Processor:
 
     def _warn_once(self, owner: Prediction, problem: str) -> None:
         kind = (owner.model, problem.split(" ", 1)[0])
-        if kind not in self._warned:
+        if kind not in self._warned and len(self._warned) < _MAX_WARNINGS:
             self._warned.add(kind)
             _events.warn(owner, "otelml: model %s: %s", owner.model, problem)
 

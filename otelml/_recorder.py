@@ -23,12 +23,13 @@ class Recorder:
         self.wake = threading.Event()
         self._drops = itertools.count()
         self._dropped = 0
+        self._closed = False
 
     def submit(self, item: Any) -> bool:
         """Hand over ``item``; return False where it was dropped. Never blocks."""
         queue = self.queue
         size = len(queue)
-        if size >= self._limit:
+        if size >= self._limit or self._closed:
             # next() is atomic, unlike += on an attribute.
             self._dropped = next(self._drops) + 1
             return False
@@ -36,6 +37,15 @@ class Recorder:
         if size == _WAKE_AT:
             self.wake.set()
         return True
+
+    def open(self) -> None:
+        """Take items."""
+        self._closed = False
+
+    def close(self) -> int:
+        """Take no more items; return how many were still waiting, counted as dropped."""
+        self._closed = True
+        return self.drop_rest()
 
     def drop_rest(self) -> int:
         """Empty the queue; return how many items were in it, counted as dropped."""

@@ -47,10 +47,11 @@ def keep(value: Any) -> Any:
 
 def label_text(value: Any) -> str:
     """Return a label as the text under which it is counted: 1, 1.0 and np.int64(1) are one."""
-    if isinstance(value, str):
-        return value
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, str):
+        # Lone surrogates, which JSON of a client may hold, are no text for an exporter.
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
@@ -74,6 +75,8 @@ def _is_missing(value: Any) -> bool:
 def _labels(value: Any, rows: int, problems: list[str]) -> list[str]:
     if _is_missing(value):
         return []
+    if isinstance(value, np.ndarray) and value.ndim > 1 and value.size == value.shape[0]:
+        value = value.ravel()
     count = rows_of(value)
     if count is None:
         return [label_text(value)] * rows
@@ -82,7 +85,7 @@ def _labels(value: Any, rows: int, problems: list[str]) -> list[str]:
         return []
     flat: list[Any] = value.tolist() if isinstance(value, np.ndarray) else list(value)
     if isinstance(value, np.ndarray) and value.dtype.kind == "U" and value.ndim == 1:
-        return flat
+        return [label if label.isascii() else label_text(label) for label in flat]
     return [label_text(tuple(v) if isinstance(v, list) else v) for v in flat]
 
 
@@ -147,10 +150,11 @@ def _simple(rows: int, label: Any, confidence: Any) -> Results | None:
         return _NOTHING
     if rows != 1 or type(label) is not str:
         return None
+    text = label_text(label)
     if confidence is None:
-        return Results((label,), None, None, ())
+        return Results((text,), None, None, ())
     if isinstance(confidence, float) and 0.0 <= confidence <= 1.0:
-        return Results((label,), None, None, (), float(confidence))
+        return Results((text,), None, None, (), float(confidence))
     return None
 
 

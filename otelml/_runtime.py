@@ -19,17 +19,23 @@ class ActiveCounts:
     """Predictions that have started and not ended, by model and version."""
 
     counts: dict[tuple[str, str], int] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    # Re-entrant: a signal handler or a collected generator may predict on the same thread.
+    lock: Any = field(default_factory=threading.RLock)
 
     def change(self, key: tuple[str, str], by: int) -> None:
         """Add ``by`` to the count of ``key``."""
-        counts = self.counts
         with self.lock:
+            counts = self.counts
             counts[key] = counts.get(key, 0) + by
+
+    def drop_idle(self) -> None:
+        """Forget models without a prediction under way, once their zero has been reported."""
+        with self.lock:
+            self.counts = {key: count for key, count in self.counts.items() if count}
 
     def reset(self) -> None:
         """Forget everything: in a forked child, what the parent had begun is not its own."""
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.counts = {}
 
 

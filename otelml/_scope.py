@@ -12,6 +12,7 @@ from time import perf_counter_ns, time_ns
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from otelml import _calls, _context, _guard, _models, _runtime
 from otelml._calls import Call
@@ -36,12 +37,13 @@ _LARGEST_COMPARED = 100_000
 class RequestScope:
     """One request, from the start of its view to its end."""
 
-    __slots__ = ("_anchor_ns", "_id", "_perf_ns", "cursor_ns", "last", "open", "token")
+    __slots__ = ("_anchor_ns", "_perf_ns", "closed", "cursor_ns", "last", "open", "token")
 
     def __init__(self) -> None:
         self._perf_ns = perf_counter_ns()
         self._anchor_ns = time_ns()
         self.cursor_ns = self._anchor_ns
+        self.closed = False
         self.open: Prediction | None = None
         self.last: Prediction | None = None
         self.token: Token[RequestScope | None] | None = None
@@ -85,6 +87,7 @@ def end_request(scope: RequestScope | None, error: BaseException | None = None) 
     """
     if scope is None:
         return
+    scope.closed = True
     _guard.call("request", scope.close, scope.now_ns(), error)
     if scope.token is not None:
         try:
@@ -141,11 +144,17 @@ def _begin_call(model: Any, method: str, data: Any, framework: str) -> Call:
 
 def _inferred(model: Any, info: _models.ModelInfo, data: Any) -> Prediction:
     scope = _context.request_scope.get()
-    if scope is not None and scope.open is not None:
-        first = scope.open.calls[0]
-        if first.model is model and _same_rows(first.data, data):
-            return scope.open
-        scope.close(scope.now_ns(), None)
+    if scope is not None and scope.closed:
+        scope = None  # a task that outlives its request
+    before = scope.open if scope is not None else None
+    if scope is not None and before is not None:
+        first = before.calls[0]
+        if any(not call.end_ns for call in before.calls):
+            scope = None  # another thread of the request is inside a model: keep them apart
+        elif first.model is model and _same_rows(first.data, data):
+            return before
+        else:
+            scope.close(scope.now_ns(), None)
     prediction = Prediction(info.name, version=info.version)
     prediction.inferred = True
     prediction.in_request = scope is not None
@@ -179,8 +188,18 @@ def _end_call(call: Call, result: Any, error: BaseException | None) -> None:
         call.result = result
         _guard.call("result", _calls.take_result, call)
         call.result = None
-    if owner.inferred and not owner.in_request:
+    if not owner.inferred:
+        _let_go(owner, call)
+    elif not owner.in_request:
         owner.finish(error, call.end_ns)
+
+
+def _let_go(owner: Prediction, call: Call) -> None:
+    """Keep of the calls of an explicit prediction what its end will ask for, and no inputs."""
+    call.data = call.model = None
+    calls = owner.calls
+    if len(calls) > 2 and calls[-2].error is None:  # noqa: PLR2004 - first and last tell the stages
+        del calls[-2]
 
 
 def _take_rows(owner: Prediction, data: Any) -> None:
@@ -200,6 +219,10 @@ def _is_row(item: Any) -> bool:
     return hasattr(item, "__len__") and not isinstance(item, (str, bytes))
 
 
+def _equal(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
+
+
 def _same_rows(one: Any, other: Any) -> bool:
     if one is other:
         return True
@@ -212,5 +235,5 @@ def _same_rows(one: Any, other: Any) -> bool:
             return False
         if hasattr(one, "equals"):
             return bool(_guard.call("rows", one.equals, other))
-        return isinstance(one, np.ndarray) and bool(_guard.call("rows", np.array_equal, one, other))
+        return isinstance(one, np.ndarray) and bool(_guard.call("rows", _equal, one, other))
     return len(one) < _LARGEST_COMPARED and bool(_guard.call("rows", lambda: bool(one == other)))

@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace import Tracer as SdkTracer
 from opentelemetry.trace import Link
 
-from otelml import semconv
+from otelml import _guard, semconv
 from otelml._deferred import DeferredSpans
 from otelml._version import __version__
 
@@ -67,11 +67,13 @@ class OrdinarySpans:
         links: Sequence[Link] = (),
     ) -> trace.Span:
         """Start a span under the one that is current in ``context``."""
-        return self._tracer.start_span(name, context, links=links, start_time=start_ns)
+        start = self._tracer.start_span
+        span = _guard.call("span", start, name, context, links=links, start_time=start_ns)
+        return trace.INVALID_SPAN if span is None else span
 
     def end(self, span: trace.Span, end_ns: int) -> None:
         """End a span."""
-        span.end(end_ns)
+        _guard.call("span", span.end, end_ns)
 
 
 class AutoSpans:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import trace
 from opentelemetry.context import attach, get_current
 
+from otelml import _guard
 from otelml._context import leave
 
 if TYPE_CHECKING:
@@ -19,6 +20,13 @@ def error_type(error: BaseException) -> str:
     cls = type(error)
     module = cls.__module__
     return cls.__qualname__ if module == "builtins" else f"{module}.{cls.__qualname__}"
+
+
+def as_text(value: Any) -> str:
+    """Return a name as text, whatever was given for it."""
+    if type(value) is str:
+        return value
+    return _guard.quietly(str, value) or "unnamed"
 
 
 class Stage:
@@ -36,7 +44,7 @@ class Stage:
 
     def __init__(self, prediction: Prediction | None, name: str) -> None:
         self._prediction = prediction
-        self.name = name
+        self.name = as_text(name)
         self.inferred = False
         self.error: str = ""
         self.span: trace.Span | None = None
@@ -67,7 +75,7 @@ class Stage:
         self.end_ns = owner.now_ns()
         if self._token is not None:
             leave(self._context, self._token)
-        if exc is not None:
+        if exc is not None and not isinstance(exc, GeneratorExit):
             self.error = error_type(exc)
         owner.finish_stage(self)
 

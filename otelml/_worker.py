@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -38,10 +39,12 @@ class Worker:
         self._drain_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self.cpu_s = 0.0
+        self._handled = 0
 
     def start(self) -> None:
         """Start the thread."""
         self._stop = False
+        self._recorder.open()
         self._thread = threading.Thread(target=self._run, name="otelml-worker", daemon=True)
         self._thread.start()
 
@@ -59,8 +62,18 @@ class Worker:
         with self._drain_lock:
             while queue:
                 for _ in range(min(len(queue), _CHUNK)):
-                    _guard.call("worker", self._handle, queue.popleft())
-                _guard.call("worker", self._after_chunk)
+                    _guard.contain("worker", self._handle_next, queue)
+                _guard.contain("worker", self._after_chunk)
+
+    def _handle_next(self, queue: deque[Any]) -> None:
+        try:
+            record = queue.popleft()
+        except IndexError:  # emptied by a stop that ran out of time
+            return
+        try:
+            self._handle(record)
+        finally:
+            self._handled += 1
 
     def flush(self, deadline: float) -> bool:
         """Work off what is waiting now; return whether that was done by ``deadline``.
@@ -72,9 +85,11 @@ class Worker:
         if threading.current_thread() is self._thread:
             return True
         alive = self._thread is not None and self._thread.is_alive()
-        while queue or self._drain_lock.locked():
-            if time.monotonic() > deadline:
-                return False
+        # What waits now, not what comes in meanwhile; the sums of a chunk are written at its end.
+        goal = self._handled + len(queue)
+        while self._drain_lock.locked() or (queue and self._handled < goal):
+            if time.monotonic() > deadline or (alive and self._handled >= goal + _CHUNK):
+                return self._handled >= goal
             if alive:
                 self._recorder.wake.set()
                 time.sleep(0.001)
@@ -89,7 +104,7 @@ class Worker:
         self._recorder.wake.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(max(0.0, deadline - time.monotonic()))
-        self._recorder.drop_rest()
+        self._recorder.close()
 
     def after_fork(self) -> None:
         """Start anew in a child, where no thread has survived."""

@@ -13,17 +13,17 @@ from types import TracebackType
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.context import attach, create_key, get_current, get_value, set_value
+from opentelemetry.context import Context, attach, get_current, get_value, set_value
 
 from otelml import _calls, _guard, _results, _runtime, _spans
-from otelml._context import detach, request_scope
-from otelml._ids import prediction_id
+from otelml._context import PREDICTION_KEY, leave, request_scope
+from otelml._ids import prediction_id, prediction_ids
 from otelml._results import Results
-from otelml._stage import Stage, error_type
+from otelml._stage import Stage, as_text, error_type
 from otelml.windows.snapshot import Snapshot, snapshot
 
-_PREDICTION_KEY = create_key("otelml-prediction")
 _logger = logging.getLogger("otelml")
+_MANY_WAITING = 128
 _PLAIN = frozenset((str, int, float, bool))
 
 
@@ -36,7 +36,7 @@ def current_prediction() -> Prediction | None:
 
     In auto mode that is the prediction that the last model call of the request made.
     """
-    found = get_value(_PREDICTION_KEY)
+    found = get_value(PREDICTION_KEY)
     return found if isinstance(found, Prediction) else None
 
 
@@ -70,7 +70,10 @@ class Prediction:
         "inferred",
         "label",
         "model",
+        "outer",
+        "own",
         "probabilities",
+        "random_ids",
         "records",
         "results",
         "rows",
@@ -96,10 +99,11 @@ class Prediction:
         runtime = _runtime.current()
         config = runtime.config if runtime is not None else None
         self.runtime = runtime
-        self.model = model or (config.model if config else None) or "model"
-        default = config.model_version if config and model in (None, config.model) else None
-        self.version = version or default or ""
-        self.variant = variant or ""
+        given = "" if model is None else as_text(model)
+        self.model = given or (config.model if config else None) or "model"
+        default = config.model_version if config and given in ("", config.model) else None
+        self.version = (default or "") if version is None else as_text(version)
+        self.variant = "" if variant is None else as_text(variant)
         self.framework = self.task = ""
         self.features: Snapshot | None = None
         self.feature_names: tuple[str, ...] | None = None
@@ -121,6 +125,9 @@ class Prediction:
         self._id: str | None = None
         self.results: Results | None = None
         self._token: Any = None
+        self.own: Context | None = None
+        self.outer: Context | None = None
+        self.random_ids: tuple[int, int] | None = None
         if features is not None:
             self.set_features(features)
 
@@ -134,6 +141,12 @@ class Prediction:
         runtime = self.runtime
         if runtime is None:
             return self
+        if self.start_ns:
+            _logger.warning(
+                "otelml: a prediction of model %s was entered twice; make a new one each time",
+                self.model,
+            )
+            return self
         self._perf_ns = perf_counter_ns()
         self._anchor_ns = time_ns()
         self.start_ns = self._anchor_ns if start_ns is None else start_ns
@@ -143,8 +156,10 @@ class Prediction:
         self.span = span = self.spans.start(name, context, self.start_ns)
         self.records = span.is_recording()
         runtime.active.change((self.model, self.version), 1)
+        self.outer = context
         context = trace.set_span_in_context(span, context)
-        self._token = attach(set_value(_PREDICTION_KEY, self, context))
+        self.own = set_value(PREDICTION_KEY, self, context)
+        self._token = attach(self.own)
         scope = request_scope.get()
         if scope is not None:
             scope.last = self
@@ -164,7 +179,8 @@ class Prediction:
         if runtime is None or self.end_ns or not self.start_ns:
             return
         self.end_ns = self.now_ns() if end_ns is None else end_ns
-        detach(self._token)
+        self.rows = self.row_count()
+        leave(self.own, self._token)
         self._token = None
         if exc is not None and not isinstance(exc, GeneratorExit):
             self.error = error_type(exc)
@@ -254,8 +270,7 @@ class Prediction:
     @property
     def ids(self) -> Sequence[str]:
         """One prediction id a row, for a batch."""
-        count = self.row_count()
-        return [_guard.call("prediction id", prediction_id, self, i) or "" for i in range(count)]
+        return _guard.call("prediction id", prediction_ids, self) or []
 
     def row_count(self) -> int:
         """Return how many rows the prediction has, by its features, else by its results."""
@@ -263,11 +278,16 @@ class Prediction:
             return self.rows
         if self.features is not None:
             return self.features.rows
-        for result in (self.label, self.value, self.confidence, self.probabilities):
+        for result in (self.label, self.value, self.confidence):
             count = _results.rows_of(result)
             if count is not None and result is not None:
                 return count
-        return 1
+        # One row of probabilities may come as a vector.
+        matrix = getattr(self.probabilities, "ndim", 0) > 1
+        nested = isinstance(self.probabilities, list) and any(
+            isinstance(row, (tuple, list)) for row in self.probabilities
+        )
+        return (_results.rows_of(self.probabilities) or 1) if matrix or nested else 1
 
     def finish_stage(self, stage: Stage) -> None:
         """Take in a stage that has ended."""
@@ -294,4 +314,7 @@ def _close(owner: Prediction, runtime: _runtime.Runtime) -> None:
         _calls.complete(owner)
     if owner.records:
         _spans.end_prediction(owner)
+    features = owner.features
+    if features is not None and features.rows > 1 and len(runtime.recorder.queue) > _MANY_WAITING:
+        owner.features = Snapshot(features.rows, None)  # batches must not pile up in memory
     runtime.recorder.submit(owner)

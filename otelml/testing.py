@@ -41,6 +41,12 @@ _TIMEOUT_S = 10.0
 _TOLERANCE = 0.01
 
 
+def _check(holds: bool, message: str) -> None:
+    """Raise, as assert does, also under ``python -O``."""
+    if not holds:
+        raise AssertionError(message)
+
+
 class SequentialIds(IdGenerator):
     """Ids that count up from 1: the same in every run."""
 
@@ -199,7 +205,7 @@ class CapturedTelemetry:
         """
         found = self.predictions(model)
         names = [span.name for span in self.spans()]
-        assert len(found) == count, f"{len(found)} predictions of {model}; spans: {names}"  # noqa: S101 - an assertion is what this is
+        _check(len(found) == count, f"{len(found)} predictions of {model}; spans: {names}")
         last = found[-1]
         attributes = last.attributes or {}
         if stages is not None:
@@ -207,12 +213,12 @@ class CapturedTelemetry:
                 c for c in self.children(last) if semconv.ML_STAGE_NAME in (c.attributes or {})
             ]
             got = [span.name for span in below]
-            assert got == list(stages), f"stages are {got}, not {list(stages)}"  # noqa: S101 - as above
+            _check(got == list(stages), f"stages are {got}, not {list(stages)}")
         if label is not None:
             got_label = attributes.get(semconv.ML_PREDICTION_LABEL)
-            assert got_label == label, f"label is {got_label!r}, not {label!r}"  # noqa: S101 - as above
+            _check(got_label == label, f"label is {got_label!r}, not {label!r}")
         got_error = attributes.get(semconv.ERROR_TYPE)
-        assert got_error == error, f"error.type is {got_error!r}, not {error!r}"  # noqa: S101 - as above
+        _check(got_error == error, f"error.type is {got_error!r}, not {error!r}")
         return last
 
     def assert_stages_fill(self, prediction: ReadableSpan, tolerance: float = _TOLERANCE) -> None:
@@ -228,9 +234,8 @@ class CapturedTelemetry:
         stages = self.children(prediction)
         total = (prediction.end_time or 0) - (prediction.start_time or 0)
         covered = sum((s.end_time or 0) - (s.start_time or 0) for s in stages)
-        assert abs(total - covered) <= tolerance * total, (  # noqa: S101 - as above
-            f"stages take {covered} ns of {total} ns"
-        )
+        fits = abs(total - covered) <= tolerance * total
+        _check(fits, f"stages take {covered} ns of {total} ns")
 
     def clear(self) -> None:
         """Forget spans and log records; metrics are cumulative and stay."""

@@ -107,14 +107,15 @@ def _instrument_one(
     if name == "logging":
         from otelml.instrumentors import logging as ml_logging
 
-        if not config.logs.enabled:
+        if not config.logs.enabled or ml_logging.is_instrumented():
             return None
         ml_logging.instrument_logging(config, providers.logger_provider, providers.resource)
         return ml_logging.uninstrument_logging
     if name == "system":
         from otelml.instrumentors import system
 
-        if not (config.system and config.metrics.enabled):
+        wanted = config.system and config.metrics.enabled
+        if not wanted or system.is_instrumented():
             return None
         system.instrument_system(providers.meter_provider)
         return system.uninstrument_system
@@ -127,6 +128,8 @@ def _instrument_one(
         )
         return None
     instrumentor = _load(framework.path)
+    if instrumentor.is_instrumented_by_opentelemetry:
+        return None  # somebody else's, who will undo it
     options: dict[str, Any] = {
         "tracer_provider": providers.tracer_provider,
         "meter_provider": providers.meter_provider,

@@ -296,3 +296,8 @@ def uninstrument_logging() -> None:
     if active is not None:
         active.stop()
     _unpatch()
+
+
+def is_instrumented() -> bool:
+    """Whether log records are being taken by us."""
+    return _Patches.active is not None

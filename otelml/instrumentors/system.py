@@ -193,3 +193,8 @@ def _is_upstream_active() -> bool:
     upstream: Any = SystemMetricsInstrumentor
     instance = upstream.__dict__.get("_instance")
     return instance is not None and bool(instance.is_instrumented_by_opentelemetry)
+
+
+def is_instrumented() -> bool:
+    """Whether process and host metrics are being collected by us."""
+    return _Holder.current is not None

@@ -16,7 +16,7 @@ class Seen:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._labels: OrderedDict[tuple[int, int, int, str], str] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def exchange(self, key: tuple[int, int, int, str], label: str) -> str | None:
         """Remember ``label``; return the one remembered before, if any."""
@@ -29,4 +29,4 @@ class Seen:
 
     def after_fork(self) -> None:
         """Replace the lock, which another thread of the parent may have held."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()

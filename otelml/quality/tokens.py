@@ -29,6 +29,7 @@ _HEAD = struct.Struct(">B16s8s6sIfB")
 _MAC_SIZE = 12
 _FLAG_SIGNED = 1
 _FLAG_VALUE = 2
+_FLAG_UNTRACED = 4
 _TEXT_BUDGETS = (32, 16, 12, 30)  # model, version, variant, label; with lengths: 94 bytes in all
 _DIGEST_HEX = 8
 _UNSIGNED_KEY = b"otelml prediction id"
@@ -49,6 +50,7 @@ class Token(NamedTuple):
         label: Predicted label or value as text; empty where none was given.
         is_value: Whether ``label`` is the value of a regression.
         signed: Whether a secret vouches for the content.
+        traced: Whether the ids are those of a span.
     """
 
     trace_id: int
@@ -62,6 +64,7 @@ class Token(NamedTuple):
     label: str
     is_value: bool = False
     signed: bool = False
+    traced: bool = True
 
 
 def shorten(text: str, budget: int) -> bytes:
@@ -88,6 +91,7 @@ def _packed(text: str, budget: int) -> bytes:
 def encode(token: Token, secret: bytes | None) -> str:
     """Return the id: URL-safe, at most 200 characters."""
     flags = (_FLAG_SIGNED if secret else 0) | (_FLAG_VALUE if token.is_value else 0)
+    flags |= 0 if token.traced else _FLAG_UNTRACED
     parts = [
         _HEAD.pack(
             _VERSION,
@@ -151,4 +155,5 @@ def _unpack(body: bytes) -> Token:
         texts[3],
         is_value=bool(flags & _FLAG_VALUE),
         signed=bool(flags & _FLAG_SIGNED),
+        traced=not flags & _FLAG_UNTRACED,
     )

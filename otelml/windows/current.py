@@ -11,6 +11,7 @@ import numpy.typing as npt
 from otelml.windows.snapshot import Table, numbers
 
 _READ_AT = 64
+_MAX_BYTES = 4 * 2**20
 
 
 class Summary(NamedTuple):
@@ -75,6 +76,8 @@ class CurrentWindow:
             Why they do not fit the features known so far (``width``, ``columns``), else None.
         """
         values = table.values
+        if not values.shape[1]:
+            return None
         if table.names is not None and self.names is not None and table.names != self.names:
             positions = {name: i for i, name in enumerate(table.names)}
             if set(positions) != set(self.names):
@@ -91,7 +94,10 @@ class CurrentWindow:
 
     def _write(self, values: npt.NDArray[np.float64]) -> None:
         if self._ring is None:
-            self._ring = np.full((self._capacity, values.shape[1]), np.nan)
+            width = values.shape[1]
+            self._capacity = max(1, min(self._capacity, _MAX_BYTES // (8 * width)))
+            self._ring = np.full((self._capacity, width), np.nan)
+            values = values[-self._capacity :]
         count = len(values)
         first = min(count, self._capacity - self._next)
         self._ring[self._next : self._next + first] = values[:first]

@@ -79,6 +79,8 @@ def snapshot(features: Any, keep: int) -> Snapshot:
     """
     if isinstance(features, dict):
         return Snapshot(1, features.copy())
+    if isinstance(features, np.ma.MaskedArray):
+        return _snapshot_array(np.ma.filled(features.astype(np.float64), np.nan), keep)
     if isinstance(features, np.ndarray):
         return _snapshot_array(features, keep)
     if _is_frame(features):
