@@ -14,16 +14,19 @@ PREDICTION_KEY = context.create_key("otelml-prediction")
 request_scope: ContextVar[RequestScope | None] = ContextVar("otelml-request", default=None)
 
 
-def leave(own: context.Context | None, token: Token[Any] | None) -> None:
+def leave(own: context.Context | None, token: Token[Any] | None, *, beneath: bool = True) -> None:
     """Undo ``attach`` of ``own``, unless the code has left that context already.
 
     What comes to light may be the context of a prediction that has ended meanwhile, where blocks
-    were not left in the order they were entered: that is left too.
+    were not left in the order they were entered: that is left too, unless ``beneath`` says that
+    no such prediction can be there.
     """
     current = context.get_current()
     if current is own:
         detach(token)
-        current = context.get_current()
+        current = context.get_current() if beneath else current
+    if not beneath:
+        return
     while True:
         found: Any = current.get(PREDICTION_KEY)
         if found is None or not found.end_ns or found.own is not current or found.outer is None:

@@ -44,7 +44,7 @@ class Stage:
 
     def __init__(self, prediction: Prediction | None, name: str) -> None:
         self._prediction = prediction
-        self.name = as_text(name)
+        self.name = name if type(name) is str else as_text(name)
         self.inferred = False
         self.error: str = ""
         self.span: trace.Span | None = None
@@ -74,7 +74,7 @@ class Stage:
             return
         self.end_ns = owner.now_ns()
         if self._token is not None:
-            leave(self._context, self._token)
+            leave(self._context, self._token, beneath=owner.end_ns != 0)
         if exc is not None and not isinstance(exc, GeneratorExit):
             self.error = error_type(exc)
         owner.finish_stage(self)
