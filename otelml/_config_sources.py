@@ -148,7 +148,7 @@ def _signal(name: str, argument: Any, table: Any, source: str, environ: Mapping[
 
 
 def _instrument(argument: str | Sequence[str], source: str) -> tuple[str, ...]:
-    names = argument.split(",") if isinstance(argument, str) else list(argument)
+    names: list[Any] = argument.split(",") if isinstance(argument, str) else list(argument)
     if not all(isinstance(name, str) for name in names):
         raise ConfigurationError(f"instrument is {argument!r} (from {source}); name instrumentors")
     cleaned = tuple(name.strip() for name in names if name.strip())

@@ -270,7 +270,9 @@ class DeferredSpans:
             trace_id, _, _, flags, state, _ = own  # unpacked: its properties cost ten times that
             if flags & _SAMPLED:
                 # Below a span of ours that is sampled, a parent-based sampler has one answer.
-                ids = SpanContext(trace_id, self._new_span_id(), False, flags, state)
+                # The same as SpanContext(...) without its checks: these ids are valid.
+                parts = (trace_id, self._new_span_id(), False, flags, state, True)
+                ids = tuple.__new__(SpanContext, parts)
                 return DeferredSpan(name, ids, own, start_ns, None, self, links)
         # Another library's span may answer with None, whatever the API says.
         parent: Any = parent_span.get_span_context()
