@@ -58,5 +58,8 @@ engines:  ## Build the real engines: Collector, Prometheus, Jaeger, Loki, Alertm
 stack: engines  ## Run the whole stack without containers; Ctrl-C ends all
 	@exec $(PYTHON) -m engines.stack $(ARGS)
 
+demo-stack: $(STAMP) engines  ## Run the stack, the demo service and traffic; Ctrl-C ends all
+	@exec $(BIN)/python -m engines.demo $(ARGS)
+
 generate: $(VENV)/.installed-dev  ## Write the generated documents
 	$(BIN)/python docs/generate.py

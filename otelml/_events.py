@@ -168,13 +168,14 @@ class FeedbackSpans:
         if not span.is_recording():
             return
         attributes = self._attributes(record)
+        end = max(time.time_ns(), now + 1)  # a span of no length is a negative one to Jaeger
         if isinstance(span, DeferredSpan):
-            spans.end(span, now)
+            spans.end(span, end)
             span.complete(attributes, None)
             return
         span.set_attributes(attributes)
         span.set_status(Status(StatusCode.UNSET))
-        spans.end(span, now)
+        spans.end(span, end)
 
     @staticmethod
     def _attributes(record: FeedbackRecord) -> dict[str, Any]:
