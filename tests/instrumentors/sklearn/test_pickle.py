@@ -122,7 +122,8 @@ def test_a_class_of_main_is_pickled_as_it_was_written():
 
         assert Own.predict.__wrapped__ is not None
         written = cloudpickle.dumps([Own().fit(None, None), Own, Own.predict])
-        assert b"otelml" not in written, written
+        for trace in (b"otelml.", b"otelml/instrumentors", b"otelml/_"):
+            assert trace not in written, written
         sys.stdout.buffer.write(written)
     """
     load = """
