@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml
 
 $(VENV)/.installed-dev: $(STAMP)
 	@echo "installing what the tests need"
-	@$(BIN)/python -m pip install --quiet --group test --group lint
+	@$(BIN)/python -m pip install --quiet --group test --group lint --group generate
 	@touch $@
 
 demo: $(STAMP)  ## Run the demo service, traffic and the viewer; Ctrl-C ends all
@@ -41,6 +41,7 @@ lint: $(VENV)/.installed-dev  ## Check style, types, layers, generated files
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python -m grafana.generate --check
 
 bench: $(VENV)/.installed-bench  ## Measure every figure of the performance targets
 	$(BIN)/python -m benchmarks
@@ -61,5 +62,6 @@ stack: engines  ## Run the whole stack without containers; Ctrl-C ends all
 demo-stack: $(STAMP) engines  ## Run the stack, the demo service and traffic; Ctrl-C ends all
 	@exec $(BIN)/python -m engines.demo $(ARGS)
 
-generate: $(VENV)/.installed-dev  ## Write the generated documents
+generate: $(VENV)/.installed-dev  ## Write the generated documents, dashboards, rules and runbooks
 	$(BIN)/python docs/generate.py
+	$(BIN)/python -m grafana.generate

@@ -1,0 +1,1 @@
+"""What Grafana shows, and the generator that writes it."""

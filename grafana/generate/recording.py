@@ -1,0 +1,133 @@
+"""Recording rules: what dashboards and alerts ask for over and over, computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from grafana.generate import foreign, settings
+from grafana.generate.names import label
+from grafana.generate.promql import present, quantile, rate, sum_by, vector
+from otelml import semconv
+
+MODEL: Final = (
+    foreign.SERVICE,
+    label(semconv.ML_MODEL_NAME),
+    label(semconv.ML_MODEL_VERSION),
+)
+VARIANT: Final = (*MODEL, label(semconv.ML_MODEL_VARIANT))
+STAGE: Final = (*VARIANT, label(semconv.ML_STAGE_NAME))
+QUANTILES: Final = (0.5, 0.95, 0.99)
+_DURATION: Final = semconv.ML_PREDICTION_DURATION
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recording rule: a new series, and what it is."""
+
+    record: str
+    expr: str
+
+
+def requests(window: str) -> str:
+    """Return the name of: predictions made, a second, by model."""
+    return f"model:ml_prediction_requests:rate{window}"
+
+
+def failure_ratio(window: str) -> str:
+    """Return the name of: share of predictions that failed, by model."""
+    return f"model:ml_prediction_failures:ratio_rate{window}"
+
+
+def slow_ratio(window: str) -> str:
+    """Return the name of: share of predictions slower than the objective, by model."""
+    return f"model:ml_prediction_slow:ratio_rate{window}"
+
+
+def duration_quantile(share: float) -> str:
+    """Return the name of: a quantile of the duration of predictions, by model."""
+    return f"model:ml_prediction_duration_seconds:p{share * 100:g}_rate5m"
+
+
+def stage_quantile(share: float) -> str:
+    """Return the name of: a quantile of the duration of stages, by model and stage."""
+    return f"stage:ml_stage_duration_seconds:p{share * 100:g}_rate5m"
+
+
+ROWS: Final = "model:ml_predictions:rate5m"
+COST_PER_PREDICTION: Final = "model:ml_cost_per_prediction:ratio_rate1h"
+COST_PER_1000: Final = "model:ml_cost_per_1000_predictions:ratio_rate1h"
+HTTP_REQUESTS: Final = "service:http_server_requests:rate5m"
+HTTP_FAILURE_RATIO: Final = "service:http_server_failures:ratio_rate5m"
+HTTP_P95: Final = "service:http_server_request_duration_seconds:p95_rate5m"
+HOST_CPU: Final = "host:cpu_busy:ratio"
+
+
+def _share(part: str, whole: str) -> str:
+    """Return part / whole: 0 where there is no part, nothing where there is no whole."""
+    return f"({part} or 0 * {whole})\n/ ({whole} > 0)"
+
+
+def _windows() -> list[Recording]:
+    rules = []
+    for window in settings.WINDOWS:
+        whole = sum_by(VARIANT, rate(vector(_DURATION, part="count"), window))
+        failed = sum_by(
+            VARIANT, rate(vector(_DURATION, present(semconv.ERROR_TYPE), part="count"), window)
+        )
+        bound = f'le="{settings.SLO_LATENCY_S:g}"'
+        quick = sum_by(VARIANT, rate(vector(_DURATION, bound, part="bucket"), window))
+        rules += [
+            Recording(requests(window), whole),
+            Recording(failure_ratio(window), _share(failed, requests(window))),
+            Recording(slow_ratio(window), f"1 - {quick}\n/ ({requests(window)} > 0)"),
+        ]
+    return rules
+
+
+def _latency() -> list[Recording]:
+    return [
+        *(
+            Recording(duration_quantile(share), quantile(share, _DURATION, VARIANT, "5m"))
+            for share in QUANTILES
+        ),
+        *(
+            Recording(
+                stage_quantile(share), quantile(share, semconv.ML_STAGE_DURATION, STAGE, "5m")
+            )
+            for share in QUANTILES
+        ),
+        Recording(ROWS, sum_by(VARIANT, rate(vector(semconv.ML_PREDICTIONS), "5m"))),
+    ]
+
+
+def _cost() -> list[Recording]:
+    cost = sum_by(MODEL, rate(vector(foreign.COST), "1h"))
+    rows = sum_by(MODEL, rate(vector(semconv.ML_PREDICTIONS), "1h"))
+    return [
+        Recording(COST_PER_PREDICTION, f"{cost}\n/ ({rows} > 0)"),
+        Recording(COST_PER_1000, f"1000 * {COST_PER_PREDICTION}"),
+    ]
+
+
+def _service() -> list[Recording]:
+    by = (foreign.SERVICE,)
+    count = vector(foreign.HTTP_DURATION, part="count")
+    failed = vector(foreign.HTTP_DURATION, f'{foreign.STATUS}=~"5.."', part="count")
+    idle = vector(foreign.SYSTEM_CPU, f'{foreign.SERVICE}="{foreign.HOST}"', 'state="idle"')
+    return [
+        Recording(HTTP_REQUESTS, sum_by(by, rate(count, "5m"))),
+        Recording(HTTP_FAILURE_RATIO, _share(sum_by(by, rate(failed, "5m")), HTTP_REQUESTS)),
+        Recording(HTTP_P95, quantile(0.95, foreign.HTTP_DURATION, by, "5m")),
+        Recording(HOST_CPU, f"1 - avg by ({foreign.INSTANCE}) ({idle})"),
+    ]
+
+
+def groups() -> dict[str, list[Recording]]:
+    """Return the rules by group; within a group, a rule may use those before it."""
+    return {
+        "otelml-slo": _windows(),
+        "otelml-latency": _latency(),
+        "otelml-cost": _cost(),
+        "otelml-service": _service(),
+    }

@@ -1,0 +1,47 @@
+"""The numbers behind dashboards and alerts. Change them here, then ``make generate``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# What is promised: the share of predictions that succeed, and that are quick enough.
+SLO_SUCCESS: Final = 0.995
+SLO_LATENCY: Final = 0.99
+# Must be a bucket boundary of ml.prediction.duration: the share is then counted, not estimated.
+SLO_LATENCY_S: Final = 0.5
+
+CPU_SHARE_MAX: Final = 0.8
+P95_MAX_S: Final = 2.0
+FAILURE_SHARE_MAX: Final = 0.1
+# In the currency of ml.cost.
+COST_PER_1000_MAX: Final = 1.0
+QUEUE_SHARE_MAX: Final = 0.8
+DISK_SHARE_WARNING: Final = 0.85
+DISK_SHARE_CRITICAL: Final = 0.95
+# Telemetry dated this far ahead means a clock that is wrong, not a network that is quick.
+CLOCK_AHEAD_S: Final = 60
+
+# Burn rates of the Google SRE workbook: budget share spent, long window, short window, factor.
+BURN_FAST: Final = (("1h", "5m", 14.4), ("6h", "30m", 6.0))
+BURN_SLOW: Final = (("1d", "2h", 3.0), ("3d", "6h", 1.0))
+WINDOWS: Final = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
+
+# Okabe-Ito: told apart by people with any colour vision. The viewer uses the same for stages.
+STAGE_COLOURS: Final = ("#0072B2", "#E69F00", "#009E73")
+PALETTE: Final = {
+    "good": "#009E73",
+    "warning": "#E69F00",
+    "critical": "#D55E00",
+    "neutral": "#56B4E9",
+}
+
+REPOSITORY: Final = "https://github.com/otelml/otelml/blob/main"
+EVALUATION_INTERVAL: Final = "15s"
+# How often services export metrics, 15 s by default; a rate spans four of these. Raise it with
+# OTEL_METRIC_EXPORT_INTERVAL, or graphs have gaps.
+EXPORT_INTERVAL: Final = "15s"
+
+
+def runbook_url(alert: str) -> str:
+    """Return where the runbook of an alert is read."""
+    return f"{REPOSITORY}/docs/runbooks/{alert}.md"

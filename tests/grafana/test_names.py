@@ -1,0 +1,50 @@
+"""OpenTelemetry names become the names Prometheus stores."""
+
+from __future__ import annotations
+
+import pytest
+
+from grafana.generate.names import label, metric_name, series_names
+from otelml import semconv
+from otelml.semconv import Kind, Metric
+
+CASES = [
+    ("requests", Kind.COUNTER, "{request}", "requests_total"),
+    ("requests.total", Kind.COUNTER, "{request}", "requests_total"),
+    ("total.requests", Kind.COUNTER, "", "requests_total"),
+    ("job.duration", Kind.HISTOGRAM, "s", "job_duration_seconds"),
+    ("job.duration.seconds", Kind.HISTOGRAM, "s", "job_duration_seconds"),
+    ("job.latency", Kind.HISTOGRAM, "ms", "job_latency_milliseconds"),
+    ("cpu.time", Kind.COUNTER, "s", "cpu_time_seconds_total"),
+    ("memory", Kind.UP_DOWN_COUNTER, "By", "memory_bytes"),
+    ("share", Kind.GAUGE, "1", "share_ratio"),
+    ("share", Kind.OBSERVABLE_GAUGE, "1", "share_ratio"),
+    ("score", Kind.HISTOGRAM, "1", "score"),
+    ("tries", Kind.COUNTER, "1", "tries_total"),
+    ("open", Kind.UP_DOWN_COUNTER, "1", "open"),
+    ("load", Kind.GAUGE, "%", "load_percent"),
+    ("rate", Kind.GAUGE, "By/s", "rate_bytes_per_second"),
+    ("throughput", Kind.GAUGE, "{item}/s", "throughput_per_second"),
+    ("a-b..c", Kind.GAUGE, "{x}", "a_b_c"),
+    ("spent", Kind.COUNTER, "{USD}", "spent_total"),
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "unit", "expected"), CASES)
+def test_metric_name(name, kind, unit, expected):
+    """A metric's name takes the suffixes of its unit and kind, once."""
+    assert metric_name(Metric(name, kind, unit, "")) == expected
+
+
+def test_histograms_are_three_series():
+    """A histogram is stored as buckets, count and sum."""
+    assert series_names(semconv.ML_STAGE_DURATION) == (
+        "ml_stage_duration_seconds_bucket",
+        "ml_stage_duration_seconds_count",
+        "ml_stage_duration_seconds_sum",
+    )
+
+
+def test_labels():
+    """Dots become underscores, a leading digit gets a prefix."""
+    assert [label("ml.model.name"), label("1st.try")] == ["ml_model_name", "key_1st_try"]
