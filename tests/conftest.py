@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 
 import pytest
@@ -19,3 +20,9 @@ def _clean():
     _runtime.install(None)
     assert running is None, "the test left otelml running"
     assert not leaked, "the test left a worker running"
+
+
+def pytest_sessionfinish():
+    """End what a pool has left behind: the interpreter would wait for it for ever."""
+    for child in multiprocessing.active_children():
+        child.kill()
