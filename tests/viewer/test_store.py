@@ -176,7 +176,12 @@ def test_data_beyond_its_age_goes(open_store, seed):
     put(store, kept)
     fresh = decode_traces(kept[0])
     points = len(decode_metrics(kept[1]))
-    wait_for(lambda: store.totals["spans"] == len(fresh.spans) and store.totals["points"] == points)
+    logs = len(decode_logs(kept[2]).logs)
+    # Each signal goes in its own steps: none of the three says that the others are through.
+    wait_for(
+        lambda: [store.totals[name] for name in ("spans", "points", "logs")]
+        == [len(fresh.spans), points, logs]
+    )
     with store.reader() as connection:
         (oldest,) = connection.execute("SELECT min(time_ns) FROM logs").fetchone()
     assert oldest > now - 3600 * NS
