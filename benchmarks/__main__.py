@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-PARTS = ("prediction", "service", "process", "viewer")
+PARTS = ("prediction", "service", "process", "viewer", "pipeline")
 RESULTS = Path(__file__).parent / "results.json"
 
 
