@@ -14,7 +14,9 @@ ROOT = Path(__file__).parent.parent
 def environment(**variables: str) -> dict[str, str]:
     """The environment of such a process: ours without telemetry variables, and ``variables``."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "OTELML_"))}
-    return {**inherited, "PYTHONPATH": str(ROOT), **variables}
+    # Python 3.12 and newer warn of a fork beside threads, which is what some of them are about.
+    quiet = {"PYTHONWARNINGS": "ignore:This process (pid:DeprecationWarning"}
+    return {**inherited, "PYTHONPATH": str(ROOT), **quiet, **variables}
 
 
 def start(program: str, **variables: str) -> subprocess.Popen[str]:

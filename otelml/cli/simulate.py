@@ -115,7 +115,8 @@ def _stop_on_signals() -> threading.Event:
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
+        # Not here: the main thread may hold the event's lock where the signal met it.
+        threading.Thread(target=stop.set, daemon=True).start()
 
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):

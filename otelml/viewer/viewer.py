@@ -129,7 +129,8 @@ class Viewer:
 
         def handle(number: int, frame: FrameType | None) -> None:
             del number, frame
-            done.set()
+            # Not here: the main thread may hold the event's lock where the signal met it.
+            threading.Thread(target=done.set, daemon=True).start()
 
         before = {each: signal.signal(each, handle) for each in (signal.SIGINT, signal.SIGTERM)}
         try:

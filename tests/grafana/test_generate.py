@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
+
+if sys.version_info < (3, 11):
+    pytest.skip("grafana-foundation-sdk needs Python 3.11", allow_module_level=True)
+
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard

@@ -61,7 +61,7 @@ def document():
         (None, bytes),
         ("gzip", gzip.compress),
         ("deflate", zlib.compress),
-        ("deflate", lambda b: zlib.compress(b, wbits=-15)),
+        ("deflate", lambda b: zlib.compress(b)[2:-4]),
     ],
 )
 def test_a_protobuf_request_is_stored_in_every_encoding(post, api, encoding, pack):
