@@ -98,8 +98,14 @@ def configuration() -> str:
         ),
         "",
     ]
-    kinds = (config.TraceOptions, config.MetricOptions, config.LogOptions, config.FeedbackOptions)
-    keys = ("traces", "metrics", "logs", "feedback")
+    kinds = (
+        config.TraceOptions,
+        config.MetricOptions,
+        config.LogOptions,
+        config.FeedbackOptions,
+        config.CostOptions,
+    )
+    keys = ("traces", "metrics", "logs", "feedback", "cost")
     for key, cls in zip(keys, kinds, strict=True):
         rows = [
             (

@@ -46,6 +46,8 @@ def _demo(stack: Stack, port: int, *, traffic: bool) -> Process:
         "OTELML_VIEWER_URL": f"{stack.url('jaeger')}/api",
         # Every trace has its log line, so that each can be followed.
         "OTELML_LOGS_SAMPLE_RATIO": os.environ.get("OTELML_LOGS_SAMPLE_RATIO", "1"),
+        # Half a dollar an hour, so that there is a cost to see.
+        "OTELML_COST_HOURLY_RATE": os.environ.get("OTELML_COST_HOURLY_RATE", "0.5"),
     }
     log = stack.data / "logs" / "demo.log"
     return Process(

@@ -14,11 +14,12 @@ from otelml._feedback import feedback
 from otelml._init import Telemetry, init, shutdown
 from otelml._models import register_model
 from otelml._version import __version__
-from otelml.config import FeedbackOptions, LogOptions, MetricOptions, TraceOptions
+from otelml.config import CostOptions, FeedbackOptions, LogOptions, MetricOptions, TraceOptions
 from otelml.prediction import Prediction as prediction  # noqa: N813 - read as a verb, `with prediction(...)`
 from otelml.prediction import current_prediction
 
 __all__ = [
+    "CostOptions",
     "FeedbackOptions",
     "LogOptions",
     "MetricOptions",

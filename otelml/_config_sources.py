@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 from otelml import environment_variables as env
 from otelml.config import (
     Config,
+    CostOptions,
     FeedbackOptions,
     LogOptions,
     MetricOptions,
@@ -36,6 +37,7 @@ SIGNALS: dict[str, type[_Options]] = {
     "metrics": MetricOptions,
     "logs": LogOptions,
     "feedback": FeedbackOptions,
+    "cost": CostOptions,
 }
 PLAIN_KEYS = ("service_name", "service_version", "environment", "model", "model_version")
 _VARIABLES = {"model": env.OTELML_MODEL, "model_version": env.OTELML_MODEL_VERSION}

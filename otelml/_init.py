@@ -14,7 +14,14 @@ from types import TracebackType
 from typing import Any
 
 from otelml import _guard, _runtime
-from otelml.config import Config, FeedbackOptions, LogOptions, MetricOptions, TraceOptions
+from otelml.config import (
+    Config,
+    CostOptions,
+    FeedbackOptions,
+    LogOptions,
+    MetricOptions,
+    TraceOptions,
+)
 
 _logger = logging.getLogger("otelml")
 _lock = threading.RLock()
@@ -139,6 +146,7 @@ def init(
     metrics: bool | MetricOptions = True,
     logs: bool | LogOptions = True,
     feedback: bool | FeedbackOptions = True,
+    cost: bool | CostOptions = True,
     system: bool = True,
     instrument: str | Sequence[str] = "auto",
     resource_attributes: Mapping[str, str | bool | int | float] | None = None,
@@ -160,6 +168,7 @@ def init(
         metrics: False, or options of metrics.
         logs: False, or options of logs.
         feedback: False, or options of prediction ids.
+        cost: False, or options of what the service costs.
         system: Whether process and host metrics are collected.
         instrument: ``"auto"``, ``"none"``, or the names of instrumentors.
         resource_attributes: Further attributes of the resource.
@@ -178,15 +187,18 @@ def init(
         "metrics": metrics,
         "logs": logs,
         "feedback": feedback,
+        "cost": cost,
         "system": system,
         "instrument": instrument,
         "resource_attributes": resource_attributes,
     }
     from otelml import instrumentors
     from otelml._config_sources import resolve
+    from otelml.cost import check as check_cost
 
     config = resolve(arguments)
     instrumentors.check(config)
+    check_cost(config.cost)
     with _lock:
         running = _State.telemetry
         if running is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from otelml import _runtime, semconv
@@ -14,6 +15,7 @@ from otelml._recorder import Recorder
 from otelml._runtime import Runtime
 from otelml._span import create_spans
 from otelml._worker import Worker
+from otelml.cost import Costs
 from otelml.quality.seen import Seen
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class Pipeline:
             meter = create_meter(providers.meter_provider)
             instruments = Instruments(meter, config.metrics)
         self.processor = Processor(config, instruments, FeedbackSpans(self.runtime))
+        self.costs = Costs(config.cost)
         self.worker = Worker(self.recorder, self.processor.handle, self.processor.after_chunk)
         if config.metrics.enabled:
             self._observe(create_meter(providers.meter_provider))
@@ -79,6 +82,9 @@ class Pipeline:
         observe(meter, semconv.ML_FEATURE_MEAN, lambda: self._features("mean"))
         observe(meter, semconv.OTELML_WORKER_DURATION, lambda: [(self.worker.cpu_s, {})])
         observe_self(meter)
+        if self.costs.configured:
+            cost = replace(semconv.ML_COST, unit=f"{{{self.runtime.config.cost.currency}}}")
+            observe(meter, cost, self.costs.observe)
 
     def _dropped(self) -> Iterable[tuple[float, dict[str, str]]]:
         lost = {semconv.OTELML_SIGNAL: "predictions", semconv.OTELML_REASON: "queue_full"}
@@ -119,6 +125,7 @@ class Pipeline:
     def start(self) -> None:
         """Start the worker and let predictions be recorded."""
         self.worker.start()
+        self.costs.start()
         _runtime.install(self.runtime)
 
     def flush(self, deadline: float) -> bool:
@@ -129,6 +136,7 @@ class Pipeline:
         """Stop recording, work off what is waiting, end the worker."""
         if _runtime.current() is self.runtime:
             _runtime.install(None)
+        self.costs.stop()
         self.worker.stop(min(deadline, time.monotonic() + 3600))
 
     def after_fork(self) -> None:
@@ -138,6 +146,7 @@ class Pipeline:
         self.runtime.seen.after_fork()
         self.processor.after_fork()
         self.worker.after_fork()
+        self.costs.after_fork()
 
     def status(self) -> dict[str, Any]:
         """Return what waits and what was dropped before it reached the providers."""

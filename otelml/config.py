@@ -14,7 +14,17 @@ from typing import Any
 from otelml import environment_variables as env
 from otelml.exceptions import ConfigurationError
 
-__all__ = ["Config", "FeedbackOptions", "LogOptions", "MetricOptions", "TraceOptions"]
+__all__ = [
+    "Config",
+    "CostOptions",
+    "FeedbackOptions",
+    "LogOptions",
+    "MetricOptions",
+    "TraceOptions",
+]
+
+
+_CURRENCY_LETTERS = 3
 
 
 def _option(default: Any, doc: str, variable: str | None = None, **bounds: Any) -> Any:
@@ -173,6 +183,58 @@ class FeedbackOptions(_Options):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CostOptions(_Options):
+    """Options of what the service costs; nothing is reported without a rate or a bill."""
+
+    enabled: bool = _option(True, "Emit `ml.cost` where a rate or a bill is given.")
+    hourly_rate: float | None = _option(
+        None,
+        "Money that this process costs an hour; with 4 workers on a machine, a quarter of its "
+        "price.",
+        env.OTELML_COST_HOURLY_RATE,
+        low=0.0,
+        high=1e9,
+    )
+    currency: str = _option(
+        "USD", "Three-letter code of the currency, the unit of `ml.cost`.", env.OTELML_COST_CURRENCY
+    )
+    aws: bool = _option(
+        False,
+        "Take the rate from AWS Cost Explorer as well (extra `aws`); each look costs 0.01 USD.",
+        env.OTELML_COST_AWS,
+    )
+    aws_tag: str | None = _option(
+        None,
+        "Cost allocation tag, `key=value`, of the service's part of the bill; else all of it.",
+        env.OTELML_COST_AWS_TAG,
+    )
+    aws_service: str | None = _option(
+        None,
+        "AWS service that the bill is narrowed to, as Cost Explorer names it.",
+        env.OTELML_COST_AWS_SERVICE,
+    )
+    aws_days: int = _option(
+        7, "Whole days whose mean is the rate; the last two are not final.", low=1, high=90
+    )
+    aws_interval_s: float = _option(
+        86_400.0, "Seconds between two looks at the bill.", low=3600.0, high=2_592_000.0
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        code = self.currency
+        if not (len(code) == _CURRENCY_LETTERS and code.isascii() and code.isalpha()
+                and code.isupper()):  # fmt: skip
+            raise ConfigurationError(
+                f"CostOptions.currency is {code!r}; it must be three capital letters, such as USD"
+            )
+        if self.aws_tag is not None and not all(self.aws_tag.partition("=")):
+            raise ConfigurationError(
+                f"CostOptions.aws_tag is {self.aws_tag!r}; it must be key=value"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """Everything that ``init`` was told, resolved.
 
@@ -186,6 +248,7 @@ class Config:
         metrics: Options of metrics.
         logs: Options of logs.
         feedback: Options of prediction ids.
+        cost: Options of what the service costs.
         system: Whether process and host metrics are collected.
         instrument: Names of instrumentors, or ``("auto",)``.
         resource_attributes: Further resource attributes, as pairs.
@@ -200,6 +263,7 @@ class Config:
     metrics: MetricOptions = field(default_factory=MetricOptions)
     logs: LogOptions = field(default_factory=LogOptions)
     feedback: FeedbackOptions = field(default_factory=FeedbackOptions)
+    cost: CostOptions = field(default_factory=CostOptions)
     system: bool = True
     instrument: tuple[str, ...] = ("auto",)
     resource_attributes: tuple[tuple[str, Any], ...] = ()

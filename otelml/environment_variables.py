@@ -32,6 +32,21 @@ OTELML_SYSTEM: Final = "OTELML_SYSTEM"
 OTELML_INSTRUMENT: Final = "OTELML_INSTRUMENT"
 """Comma-separated instrumentors, ``auto`` or ``none`` (``init(instrument=)``)."""
 
+OTELML_COST_HOURLY_RATE: Final = "OTELML_COST_HOURLY_RATE"
+"""Money that this process costs an hour, in ``OTELML_COST_CURRENCY``."""
+
+OTELML_COST_CURRENCY: Final = "OTELML_COST_CURRENCY"
+"""Three-letter code of the currency of costs; ``USD`` by default."""
+
+OTELML_COST_AWS: Final = "OTELML_COST_AWS"
+"""``true`` takes the cost from AWS Cost Explorer."""
+
+OTELML_COST_AWS_TAG: Final = "OTELML_COST_AWS_TAG"
+"""Cost allocation tag that the service's part of the bill carries, as ``key=value``."""
+
+OTELML_COST_AWS_SERVICE: Final = "OTELML_COST_AWS_SERVICE"
+"""AWS service that the bill is narrowed to, as Cost Explorer names it."""
+
 OTELML_SECRET: Final = "OTELML_SECRET"  # noqa: S105 - the variable's name, not a secret
 """Key that signs prediction ids; the same in every replica."""
 

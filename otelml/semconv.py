@@ -43,6 +43,9 @@ ML_FEEDBACK_REVIEWER: Final = "ml.feedback.reviewer"
 ML_FEEDBACK_DELAY_ATTRIBUTE: Final = "ml.feedback.delay"
 ML_FEEDBACK_OUTCOME: Final = "ml.feedback.outcome"
 ML_FEEDBACK_REASON: Final = "ml.feedback.reason"
+ML_COST_SOURCE: Final = "ml.cost.source"
+SERVICE_NAME: Final = "service.name"
+SERVICE_INSTANCE_ID: Final = "service.instance.id"
 ERROR_TYPE: Final = "error.type"
 OTELML_SIGNAL: Final = "otelml.signal"
 OTELML_REASON: Final = "otelml.reason"
@@ -55,6 +58,8 @@ EXCEPTION_MESSAGE: Final = "exception.message"
 EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 
 # --- attribute values -----------------------------------------------------------------------
+COST_HOURLY_RATE: Final = "hourly_rate"
+COST_AWS: Final = "aws_cost_explorer"
 STAGE_FEATURE_EXTRACTION: Final = "feature_extraction"
 STAGE_INFERENCE: Final = "inference"
 STAGE_POST_PROCESSING: Final = "post_processing"
@@ -261,6 +266,13 @@ ML_MODEL_INFO: Final = Metric(
     "1",
     "Always 1; its attributes describe the model.",
     (*_VARIANT, ML_MODEL_FRAMEWORK, ML_MODEL_TASK),
+)
+ML_COST: Final = Metric(
+    "ml.cost",
+    Kind.OBSERVABLE_COUNTER,
+    "{USD}",
+    "Money spent since the process started, from a rate an hour; the unit is the currency.",
+    (ML_COST_SOURCE,),
 )
 OTELML_DROPPED: Final = Metric(
     "otelml.dropped",

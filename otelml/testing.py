@@ -76,11 +76,13 @@ class MetricPoints:
         name: The metric.
         points: Data points of the SDK.
         collected: Exemplars of every collection so far; the SDK hands each out once.
+        unit: Its UCUM unit.
     """
 
     name: str
     points: tuple[Any, ...]
     collected: tuple[tuple[Any, Any], ...] = ()
+    unit: str = ""
 
     def where(self, **attributes: Any) -> MetricPoints:
         """Return the points with these attributes; write ``__`` for a dot in a name."""
@@ -88,7 +90,7 @@ class MetricPoints:
         kept = tuple(
             p for p in self.points if all(p.attributes.get(k) == v for k, v in wanted.items())
         )
-        return MetricPoints(self.name, kept, self.collected)
+        return MetricPoints(self.name, kept, self.collected, self.unit)
 
     def sum(self) -> float:
         """Return the sum of all values; of a histogram, of what was recorded."""
@@ -170,17 +172,18 @@ class CapturedTelemetry:
         self.flush()
         data = self._reader.get_metrics_data()
         found = [
-            (metric.name, point)
+            (metric, point)
             for resource in (data.resource_metrics if data else ())
             for scope in resource.scope_metrics
             for metric in scope.metrics
             for point in metric.data.data_points
         ]
-        for metric_name, point in found:
-            kept = self._exemplars.setdefault(metric_name, [])
+        for metric, point in found:
+            kept = self._exemplars.setdefault(metric.name, [])
             kept += ((point.attributes, e) for e in getattr(point, "exemplars", None) or ())
-        points = tuple(point for metric_name, point in found if metric_name == name)
-        return MetricPoints(name, points, tuple(self._exemplars.get(name, ())))
+        points = tuple(point for metric, point in found if metric.name == name)
+        unit = next((metric.unit or "" for metric, _ in found if metric.name == name), "")
+        return MetricPoints(name, points, tuple(self._exemplars.get(name, ())), unit)
 
     def assert_prediction(
         self,

@@ -59,9 +59,6 @@ FILESYSTEM_USAGE: Final = _metric(system.SYSTEM_FILESYSTEM_USAGE, Kind.UP_DOWN_C
 GPU_UTILIZATION: Final = _metric(hw.HW_GPU_UTILIZATION, Kind.GAUGE, "1")
 GPU_MEMORY: Final = _metric(hw.HW_GPU_MEMORY_UTILIZATION, Kind.GAUGE, "1")
 
-# Emitted from an hourly rate or a bill, where one is configured; the unit is the currency.
-COST: Final = _metric("ml.cost", Kind.COUNTER, "{USD}")
-
 # --- the engines' own -------------------------------------------------------------------------
 UP: Final = "up"
 ITEMS: Final = ("spans", "metric_points", "log_records")

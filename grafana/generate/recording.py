@@ -55,6 +55,8 @@ def stage_quantile(share: float) -> str:
 
 
 ROWS: Final = "model:ml_predictions:rate5m"
+SERVICE_COST: Final = "service:ml_cost:rate1h"
+MODEL_COST: Final = "model:ml_cost:rate1h"
 COST_PER_PREDICTION: Final = "model:ml_cost_per_prediction:ratio_rate1h"
 COST_PER_1000: Final = "model:ml_cost_per_1000_predictions:ratio_rate1h"
 HTTP_REQUESTS: Final = "service:http_server_requests:rate5m"
@@ -102,10 +104,28 @@ def _latency() -> list[Recording]:
 
 
 def _cost() -> list[Recording]:
-    cost = sum_by(MODEL, rate(vector(foreign.COST), "1h"))
+    """Return money a second, shared among a service's models by the time they took.
+
+    Each process counts its own rate, so those are added up. All processes of a service read the
+    same bill, so of those one is enough.
+    """
+    service = foreign.SERVICE
+    source = label(semconv.ML_COST_SOURCE)
+    bill = f'{source}="{semconv.COST_AWS}"'
+    own = sum_by((service, source), rate(vector(semconv.ML_COST, bill.replace("=", "!=")), "1h"))
+    billed = rate(vector(semconv.ML_COST, bill), "1h")
+    spent = f"{own}\n  or max by ({service}, {source}) ({billed})"
+    time = rate(vector(_DURATION, part="sum"), "1h")
     rows = sum_by(MODEL, rate(vector(semconv.ML_PREDICTIONS), "1h"))
+    joined = f"on ({service}) group_left ()"
     return [
-        Recording(COST_PER_PREDICTION, f"{cost}\n/ ({rows} > 0)"),
+        Recording(SERVICE_COST, sum_by((service,), f"\n  {spent}\n")),
+        Recording(
+            MODEL_COST,
+            f"{sum_by(MODEL, time)}\n/ {joined} ({sum_by((service,), time)} > 0)\n"
+            f"* {joined} {SERVICE_COST}",
+        ),
+        Recording(COST_PER_PREDICTION, f"{MODEL_COST}\n/ ({rows} > 0)"),
         Recording(COST_PER_1000, f"1000 * {COST_PER_PREDICTION}"),
     ]
 

@@ -147,7 +147,7 @@ def _traffic() -> dict[str, Runbook]:
             ("Cost of 1,000 predictions:", recording.COST_PER_1000),
             (
                 "What is spent, a day:",
-                f"86400 * {sum_by((_NAME,), rate(vector(foreign.COST), '1h'))}",
+                f"86400 * {recording.SERVICE_COST}",
             ),
             ("How many predictions?", _BY_VERSION),
         ),

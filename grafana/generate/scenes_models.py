@@ -120,9 +120,24 @@ def _budgets() -> list[Scene]:
     ]
 
 
+def _cost(source: str = semconv.COST_HOURLY_RATE, instance: str = "a") -> str:
+    service = {foreign.SERVICE: MODEL[foreign.SERVICE], foreign.INSTANCE: instance}
+    return series(semconv.ML_COST, {**service, semconv.ML_COST_SOURCE: source})
+
+
+def _costs(amount: str) -> Fired:
+    return _fired(
+        "warning",
+        f"1,000 predictions of {_WHO} cost {amount}",
+        f"1,000 predictions cost {amount} over the last hour, in the currency of the cost "
+        "metric; the budget is 1.",
+    )
+
+
 def _traffic() -> list[Scene]:
     rows = series(semconv.ML_PREDICTIONS, {**MODEL, semconv.ML_PREDICTION_LABEL: "approved"})
-    cost = series(foreign.COST, {**MODEL, "source": "hourly_rate"})
+    time = series(_DURATION, MODEL, "sum")
+    other = series(_DURATION, {**MODEL, semconv.ML_MODEL_NAME: "fraud"}, "sum")
     silent, dear = "NoPredictions", "PredictionCostHigh"
 
     def stopped(count: int) -> list[Fired]:
@@ -150,19 +165,42 @@ def _traffic() -> list[Scene]:
         Scene(
             dear,
             "2 a thousand",
-            {rows: "0+1000x90", cost: "0+2x90"},
+            {rows: "0+1000x90", time: "0+10x90", _cost(): "0+2x90"},
             "60m",
-            [
-                _fired(
-                    "warning",
-                    f"1,000 predictions of {_WHO} cost 2",
-                    "1,000 predictions cost 2 over the last hour, in the currency of the cost "
-                    "metric; the budget is 1.",
-                )
-            ],
+            [_costs("2")],
         ),
-        Scene(dear, "half of 1 a thousand", {rows: "0+1000x90", cost: "0+0.5x90"}, "60m"),
-        Scene(dear, "no predictions, so no price of one", {rows: "0x90", cost: "0+2x90"}, "60m"),
+        Scene(
+            dear,
+            "two processes at a rate, and a bill that both have read",
+            {
+                rows: "0+1000x90",
+                time: "0+10x90",
+                _cost(instance="a"): "0+0.5x90",
+                _cost(instance="b"): "0+0.5x90",
+                _cost(semconv.COST_AWS, "a"): "0+0.5x90",
+                _cost(semconv.COST_AWS, "b"): "0+0.5x90",
+            },
+            "60m",
+            [_costs("1.5")],
+        ),
+        Scene(
+            dear,
+            "half of 1 a thousand",
+            {rows: "0+1000x90", time: "0+10x90", _cost(): "0+0.5x90"},
+            "60m",
+        ),
+        Scene(
+            dear,
+            "another model takes three quarters of the time",
+            {rows: "0+1000x90", time: "0+10x90", other: "0+30x90", _cost(): "0+2x90"},
+            "60m",
+        ),
+        Scene(
+            dear,
+            "no predictions, so no price of one",
+            {rows: "0x90", time: "0x90", _cost(): "0+2x90"},
+            "60m",
+        ),
     ]
 
 

@@ -17,12 +17,11 @@ from opentelemetry.sdk.resources import (
 )
 
 from otelml._version import __version__
+from otelml.semconv import SERVICE_INSTANCE_ID, SERVICE_NAME
 
 if TYPE_CHECKING:
     from otelml.config import Config
 
-_SERVICE_NAME: Final = "service.name"
-_INSTANCE_ID: Final = "service.instance.id"
 _DETECTORS: Final = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
 
 
@@ -39,15 +38,15 @@ def create_resource(config: Config) -> Resource:
         **dict(config.resource_attributes),
     }
     named = {
-        _SERVICE_NAME: config.service_name,
+        SERVICE_NAME: config.service_name,
         "service.version": config.service_version,
         "deployment.environment.name": config.environment,
     }
     attributes.update({key: value for key, value in named.items() if value is not None})
-    if _SERVICE_NAME not in attributes and not environment.get(_SERVICE_NAME):
-        attributes[_SERVICE_NAME] = f"unknown_service:{_program()}"
-    if _INSTANCE_ID not in attributes and not environment.get(_INSTANCE_ID):
-        attributes[_INSTANCE_ID] = str(uuid.uuid4())
+    if SERVICE_NAME not in attributes and not environment.get(SERVICE_NAME):
+        attributes[SERVICE_NAME] = f"unknown_service:{_program()}"
+    if SERVICE_INSTANCE_ID not in attributes and not environment.get(SERVICE_INSTANCE_ID):
+        attributes[SERVICE_INSTANCE_ID] = str(uuid.uuid4())
     created = Resource.create(attributes)
     return created if os.environ.get(_DETECTORS) else _detected().merge(created)
 
@@ -74,11 +73,11 @@ def child_resource(resource: Resource, parent_pid: int) -> Resource:
         resource: The parent's resource.
         parent_pid: The parent's process id.
     """
-    own = str(resource.attributes.get(_INSTANCE_ID, ""))
-    changed: dict[str, Any] = {_INSTANCE_ID: str(uuid.uuid4())}
+    own = str(resource.attributes.get(SERVICE_INSTANCE_ID, ""))
+    changed: dict[str, Any] = {SERVICE_INSTANCE_ID: str(uuid.uuid4())}
     if own and not _is_random(own):
         base = own.removesuffix(f".{parent_pid}")
-        changed[_INSTANCE_ID] = f"{base}.{os.getpid()}"
+        changed[SERVICE_INSTANCE_ID] = f"{base}.{os.getpid()}"
     if "process.pid" in resource.attributes:
         changed.update({"process.pid": os.getpid(), "process.parent_pid": os.getppid()})
     return Resource(changed)

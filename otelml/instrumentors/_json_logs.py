@@ -302,7 +302,7 @@ class JsonLineFormatter(JsonFormatter):
         if span.is_valid:
             fields["trace_id"] = trace.format_trace_id(span.trace_id)
             fields["span_id"] = trace.format_span_id(span.span_id)
-        fields["service.name"] = self._service_name
+        fields[semconv.SERVICE_NAME] = self._service_name
         if event is not None:
             fields["event_name"] = event
         fields.update(exception_of(record))

@@ -28,10 +28,10 @@ from opentelemetry.context import get_current
 from opentelemetry.instrumentation.log_utils import std_to_otel
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.semconv.attributes.service_attributes import SERVICE_NAME
 
 from otelml import _guard
 from otelml.instrumentors._json_logs import StdoutHandler, exception_of, parts_of, put
+from otelml.semconv import SERVICE_NAME
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider

@@ -17,13 +17,12 @@ from opentelemetry.proto.common.v1.common_pb2 import (
 )
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
+from otelml.semconv import SERVICE_INSTANCE_ID, SERVICE_NAME
 from otelml.viewer.records import Origin
 
 # JavaScript numbers are exact up to here; larger integers travel as strings.
 _SAFE_INTEGER = 2**53
 _MAX_DEPTH = 32
-SERVICE_NAME = "service.name"
-SERVICE_INSTANCE_ID = "service.instance.id"
 UNKNOWN_SERVICE = "unknown_service"
 
 

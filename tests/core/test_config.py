@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from otelml._config_sources import resolve
-from otelml.config import Config, FeedbackOptions, LogOptions, MetricOptions, TraceOptions
+from otelml.config import (
+    Config,
+    CostOptions,
+    FeedbackOptions,
+    LogOptions,
+    MetricOptions,
+    TraceOptions,
+)
 from otelml.exceptions import ConfigurationError
 
 
@@ -42,11 +49,14 @@ def test_every_kind_of_variable(tmp_path):
         "OTELML_SYSTEM": "false",
         "OTELML_INSTRUMENT": "flask, sklearn",
         "OTELML_LOG_LEVEL": "ERROR",
+        "OTELML_COST_HOURLY_RATE": "0.25",
+        "OTELML_COST_CURRENCY": "EUR",
     }
     config = _resolve(tmp_path, environ=environ, pyproject="")
     assert config.traces == TraceOptions(enabled=False, queue_size=12)
     assert config.feedback == FeedbackOptions(secret="s")
     assert config.logs == LogOptions(level="ERROR")
+    assert config.cost == CostOptions(hourly_rate=0.25, currency="EUR")
     assert not config.system
     assert config.instrument == ("flask", "sklearn")
 

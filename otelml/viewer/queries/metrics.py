@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
+from otelml.semconv import SERVICE_NAME
 from otelml.viewer.buckets import add_to
 from otelml.viewer.decode_metrics import COUNTER, GAUGE, HISTOGRAM, SUMMARY, UPDOWN
 from otelml.viewer.histograms import bucket_quantile
@@ -28,7 +29,6 @@ from otelml.viewer.queries.window import (
     window_of,
 )
 from otelml.viewer.rollups import COARSE_S
-from otelml.viewer.values import SERVICE_NAME
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 _AGGS = {

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
+from otelml.semconv import SERVICE_INSTANCE_ID, SERVICE_NAME
 from otelml.viewer.buckets import decode
 from otelml.viewer.decode_metrics import attributes_of
 from otelml.viewer.queries.window import NS_PER_S, NotFoundError, Slots, Window
 from otelml.viewer.records import Buckets
 from otelml.viewer.rollups import COARSE_S
-from otelml.viewer.values import SERVICE_INSTANCE_ID, SERVICE_NAME, label, plain
+from otelml.viewer.values import label, plain
 
 MAX_SERIES = 5000
 
