@@ -131,9 +131,25 @@ def otlp_protocol(signal: str) -> str:
     return one_of(name, _PROTOCOLS, "http/protobuf")
 
 
+def shown(endpoint: str) -> str:
+    """Return an endpoint without the user and the password that it may hold."""
+    scheme, separator, rest = endpoint.rpartition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
+
+
 def grpc_endpoint(signal: str) -> str:
-    """Return the endpoint for gRPC, which needs no scheme."""
-    return _otlp(signal, "ENDPOINT", "http://localhost:4317")[0]
+    """Return the endpoint for gRPC, which needs no scheme.
+
+    Raises:
+        ConfigurationError: It holds a user, which gRPC has no use for and would show in its errors.
+    """
+    endpoint, name = _otlp(signal, "ENDPOINT", "http://localhost:4317")
+    if shown(endpoint) != endpoint:
+        raise ConfigurationError(
+            f"{name} is {shown(endpoint)!r} with a user, which gRPC cannot have; use {_OTLP}HEADERS"
+        )
+    return endpoint
 
 
 def otlp_endpoint(signal: str) -> str:
@@ -146,12 +162,12 @@ def otlp_endpoint(signal: str) -> str:
     parts = urlsplit(endpoint)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError(
-            f"{name} is {endpoint!r}; it must be a URL such as http://localhost:4318"
+            f"{name} is {shown(endpoint)!r}; it must be a URL such as http://localhost:4318"
         )
     try:
         _ = parts.port
     except ValueError:
-        raise ConfigurationError(f"{name} is {endpoint!r}; its port is not valid") from None
+        raise ConfigurationError(f"{name} is {shown(endpoint)!r}; its port is not valid") from None
     return endpoint
 
 
@@ -190,6 +206,7 @@ def http_settings(signal: str) -> HttpSettings:
         verify=certificate or True,
         cert=(client, key) if client and key else client or None,
         session=_session(signal),
+        shown=shown(endpoint),
     )
 
 
@@ -201,11 +218,13 @@ def _file(path: str, name: str) -> str:
 
 def _headers(value: str, name: str) -> dict[str, str]:
     headers: dict[str, str] = {}
-    for pair in filter(None, (part.strip() for part in value.split(","))):
+    for number, pair in enumerate(filter(None, (part.strip() for part in value.split(","))), 1):
         key, equals, item = pair.partition("=")
         if not equals or not key.strip():
-            # The value may be a secret: only what stands before the sign is shown.
-            raise ConfigurationError(f"{name} has {key.strip()!r}; it must be key=value,key=value")
+            # Any of it may be a secret, or the rest of one that has a comma in it.
+            raise ConfigurationError(
+                f"{name} has a part, number {number}, that is none; it must be key=value,key=value"
+            )
         headers[unquote(key.strip()).lower()] = unquote(item.strip())
     return headers
 

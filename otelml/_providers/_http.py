@@ -58,6 +58,7 @@ class HttpSettings:
         verify: Path of the CA certificates, or True for the system's.
         cert: Paths of the client certificate and, where it is apart, its key.
         session: Makes the session; for credential providers.
+        shown: The URL as logs and status show it; as it is, where empty.
     """
 
     endpoint: str
@@ -67,6 +68,7 @@ class HttpSettings:
     verify: str | bool = True
     cert: str | tuple[str, str] | None = None
     session: Callable[[], requests.Session] | None = None
+    shown: str = ""
 
 
 class HttpTarget:
@@ -80,7 +82,7 @@ class HttpTarget:
     protocol = "http/protobuf"
 
     def __init__(self, signal: str, settings: HttpSettings) -> None:
-        self.endpoint = settings.endpoint
+        self.endpoint = settings.shown or settings.endpoint
         self.timeout_s = settings.timeout_s
         self._settings = settings
         self._headers = {"content-type": "application/x-protobuf", **settings.headers}
@@ -139,10 +141,13 @@ class HttpTarget:
             session = self._session = self._open()
         end = monotonic() + timeout_s
         with session.post(
-            self.endpoint,
+            self._settings.endpoint,
             data=payload,
             headers=self._headers,
             timeout=timeout_s,
+            # Of the request, not of the session: REQUESTS_CA_BUNDLE comes before the session's.
+            verify=self._settings.verify,
+            cert=self._settings.cert,
             allow_redirects=False,
             stream=True,
         ) as response:
@@ -158,10 +163,7 @@ class HttpTarget:
         import requests
 
         settings = self._settings
-        session = settings.session() if settings.session else requests.Session()
-        session.verify = settings.verify
-        session.cert = settings.cert
-        return session
+        return settings.session() if settings.session else requests.Session()
 
     def _judge(self, response: requests.Response, body: bytes) -> Outcome:
         status = response.status_code

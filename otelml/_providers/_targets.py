@@ -67,7 +67,10 @@ class SdkTarget:
         self.exporter: Any = make()
         for cls in type(self.exporter).__mro__:
             if cls.__module__.startswith("opentelemetry."):
-                logging.getLogger(cls.__module__).addFilter(_QUIET)
+                filters = logging.getLogger(cls.__module__).filters
+                if _QUIET not in filters:
+                    # Before the SDK's filter of duplicates, or the second signal's reason is lost.
+                    filters.insert(0, _QUIET)
 
     def encode(self, items: Any) -> Any:
         """Return the items: the exporter encodes them itself."""

@@ -18,6 +18,7 @@ from otelml._providers._environment import (
     grpc_endpoint,
     http_settings,
     otlp_protocol,
+    shown,
 )
 from otelml.cli._finding import Finding
 from otelml.exceptions import ConfigurationError
@@ -53,7 +54,7 @@ def _check(signal: str, timeout_s: float) -> Iterator[Finding]:
 
 def _check_http(signal: str, timeout_s: float) -> Iterator[Finding]:
     settings = http_settings(signal)
-    check = f"{signal} endpoint"
+    check, endpoint = f"{signal} endpoint", shown(settings.endpoint)
     try:
         response = requests.post(
             settings.endpoint,
@@ -66,15 +67,15 @@ def _check_http(signal: str, timeout_s: float) -> Iterator[Finding]:
         )
     except requests.exceptions.SSLError as error:
         mend = "set OTEL_EXPORTER_OTLP_CERTIFICATE to the CA, or use http://"
-        yield Finding(check, "fail", f"{settings.endpoint}: TLS fails: {_cause(error)}", mend)
+        yield Finding(check, "fail", f"{endpoint}: TLS fails: {_cause(error)}", mend)
     except requests.ConnectTimeout:
-        yield Finding(check, "fail", f"{settings.endpoint}: no answer in {timeout_s:g} s", _START)
+        yield Finding(check, "fail", f"{endpoint}: no answer in {timeout_s:g} s", _START)
     except requests.ConnectionError as error:
-        yield _not_http(check, settings.endpoint, error)
+        yield _not_http(check, endpoint, error)
     except (requests.RequestException, OSError, ValueError) as error:
-        yield Finding(check, "fail", f"{settings.endpoint}: {_cause(error)}", _START)
+        yield Finding(check, "fail", f"{endpoint}: {_cause(error)}", _START)
     else:
-        yield _judge(check, settings.endpoint, response)
+        yield _judge(check, endpoint, response)
         if signal == SIGNALS[0] and "date" in response.headers:
             yield from check_clock(response.headers["date"], time.time())
 

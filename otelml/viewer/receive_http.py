@@ -29,7 +29,7 @@ from otelml.viewer.store import Store, StoreUnavailableError
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 MAX_BODY_BYTES = 32 * 1024 * 1024
-MAX_DECODED_BYTES = 128 * 1024 * 1024
+MAX_DECODED_BYTES = 32 * 1024 * 1024
 RETRY_AFTER_S = 2
 COMMIT_WAIT_S = 30.0
 _GRPC_INVALID_ARGUMENT, _GRPC_UNAVAILABLE = 3, 14

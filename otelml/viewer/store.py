@@ -306,9 +306,12 @@ def _lock(path: Path) -> sqlite3.Connection:
     """Hold an exclusive lock beside the database, which ends with the process on every system."""
     lock = path.with_name(path.name + "-lock")
     try:
+        # Telemetry is its owner's; what sqlite lays beside a database has the database's mode.
+        for file in (path, lock):
+            file.touch(0o600)
         connection = sqlite3.connect(lock, isolation_level=None, check_same_thread=False, timeout=0)
         connection.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
+    except (sqlite3.OperationalError, OSError) as error:
         reason = "another viewer uses it" if "locked" in str(error) else str(error)
         raise ConfigurationError(f"--db {path}: {reason}") from error
     return connection

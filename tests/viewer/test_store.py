@@ -179,8 +179,10 @@ def test_data_beyond_its_age_goes(open_store, seed):
     logs = len(decode_logs(kept[2]).logs)
     # Each signal goes in its own steps: none of the three says that the others are through.
     wait_for(
-        lambda: [store.totals[name] for name in ("spans", "points", "logs")]
-        == [len(fresh.spans), points, logs]
+        lambda: (
+            [store.totals[name] for name in ("spans", "points", "logs")]
+            == [len(fresh.spans), points, logs]
+        )
     )
     with store.reader() as connection:
         (oldest,) = connection.execute("SELECT min(time_ns) FROM logs").fetchone()
