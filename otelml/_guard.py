@@ -22,14 +22,18 @@ errors: Counter[str] = Counter()
 last_error: dict[str, str] = {}
 
 
-def report(component: str, error: BaseException) -> None:
-    """Count an error of ``component`` and log the first one."""
+def report(component: str, error: BaseException, *, expected: bool = False) -> None:
+    """Count an error of ``component`` and log the first one; an ``expected`` one in one line."""
     text = quietly(str, error)  # a hostile __str__ is an error of the application's
     with _lock:
         errors[component] += 1
         first = errors[component] == 1
         last_error[component] = f"{type(error).__name__}: {text}"
-    if first:
+    if first and expected:
+        _logger.warning(
+            "otelml: %s; the service goes on, further ones are counted in otelml.errors", text
+        )
+    elif first:
         _logger.warning(
             "otelml: an error in %s was kept away from the service; further ones are counted in "
             "otelml.errors",

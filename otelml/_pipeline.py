@@ -125,7 +125,8 @@ class Pipeline:
     def start(self) -> None:
         """Start the worker and let predictions be recorded."""
         self.worker.start()
-        self.costs.start()
+        if self.runtime.config.metrics.enabled:
+            self.costs.start()
         _runtime.install(self.runtime)
 
     def flush(self, deadline: float) -> bool:

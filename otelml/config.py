@@ -186,11 +186,13 @@ class FeedbackOptions(_Options):
 class CostOptions(_Options):
     """Options of what the service costs; nothing is reported without a rate or a bill."""
 
-    enabled: bool = _option(True, "Emit `ml.cost` where a rate or a bill is given.")
+    enabled: bool = _option(
+        True, "Emit `ml.cost` where a rate or a bill is given.", env.OTELML_COST
+    )
     hourly_rate: float | None = _option(
         None,
         "Money that this process costs an hour; with 4 workers on a machine, a quarter of its "
-        "price.",
+        "price, with `gunicorn --preload` a fifth, since its master counts too.",
         env.OTELML_COST_HOURLY_RATE,
         low=0.0,
         high=1e9,

@@ -32,6 +32,9 @@ OTELML_SYSTEM: Final = "OTELML_SYSTEM"
 OTELML_INSTRUMENT: Final = "OTELML_INSTRUMENT"
 """Comma-separated instrumentors, ``auto`` or ``none`` (``init(instrument=)``)."""
 
+OTELML_COST: Final = "OTELML_COST"
+"""``false`` turns costs off (``init(cost=)``)."""
+
 OTELML_COST_HOURLY_RATE: Final = "OTELML_COST_HOURLY_RATE"
 """Money that this process costs an hour, in ``OTELML_COST_CURRENCY``."""
 

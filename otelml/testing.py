@@ -251,7 +251,7 @@ class _Providers:
     """Providers that keep everything in memory."""
 
     def __init__(self) -> None:
-        self.resource = Resource({"service.name": "test"})
+        self.resource = Resource({semconv.SERVICE_NAME: "test"})
         self.span_exporter = InMemorySpanExporter()
         self.reader = InMemoryMetricReader()
         self.log_exporter = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]

@@ -156,22 +156,22 @@ def _latency() -> list[Panel]:
 def _info() -> list[Panel]:
     info = vector(semconv.ML_MODEL_INFO, *IN_MODEL)
     failed = vector(recording.failure_ratio("1h"), *IN_MODEL)
-    made = f"{label(semconv.ML_MODEL_VERSION)}, {label(semconv.ML_MODEL_FRAMEWORK)}"
     return [
         number(
             Spec(
                 "Version",
-                "Versions that report, and what they are made with.",
+                "Versions that report.",
                 "none",
                 [
                     Query(
-                        f"count by ({made}) ({info})",
-                        f"v{boards.legend(semconv.ML_MODEL_VERSION, semconv.ML_MODEL_FRAMEWORK)}",
+                        f"count by ({label(semconv.ML_MODEL_VERSION)}) ({info})",
+                        boards.legend(semconv.ML_MODEL_VERSION),
                     )
                 ],
                 width=12,
                 height=4,
-            )
+            ),
+            names=True,
         ),
         number(
             Spec(

@@ -97,9 +97,8 @@ def _now_quality() -> list[Panel]:
         number(
             Spec(
                 "Cost of 1,000",
-                "Dearest model: cost of 1,000 predictions over the last hour, in "
-                "the currency of the cost metric.",
-                "none",
+                "Dearest model: cost of 1,000 predictions over the last hour.",
+                f"currency{settings.CURRENCY}",
                 [Query(f"max({_here(recording.COST_PER_1000)})", "cost")],
                 limits=((settings.COST_PER_1000_MAX, "critical"),),
                 width=4,
@@ -228,8 +227,9 @@ def _budget() -> list[Panel]:
         graph(
             Spec(
                 "Cost of 1,000 predictions",
-                "Over the last hour, in the currency of the cost metric; the line is the budget.",
-                "none",
+                "Over the last hour, a service's cost shared among its models by the time their "
+                "predictions took; the line is the budget.",
+                f"currency{settings.CURRENCY}",
                 [Query(_here(recording.COST_PER_1000), MODEL_LEGEND)],
                 limits=((settings.COST_PER_1000_MAX, "critical"),),
                 width=8,

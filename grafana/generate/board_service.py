@@ -183,7 +183,12 @@ def _host_shares() -> list[Panel]:
                 "Host memory",
                 "Share of memory by use.",
                 "percentunit",
-                [Query(vector(foreign.SYSTEM_MEMORY, _HOST), f"{{{{state}}}} {name}")],
+                [
+                    Query(
+                        vector(foreign.SYSTEM_MEMORY, _HOST, 'state!~"slab.*"'),
+                        f"{{{{state}}}} {name}",
+                    )
+                ],
                 width=8,
                 maximum=1,
             ),

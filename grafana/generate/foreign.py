@@ -69,6 +69,11 @@ COLLECTOR_MEMORY: Final = "otelcol_process_memory_rss"
 LOKI_WAL_FULL: Final = "loki_ingester_wal_disk_full_failures_total"
 PROMETHEUS_TOO_OLD: Final = "prometheus_tsdb_too_old_samples_total"
 PROMETHEUS_OUT_OF_BOUNDS: Final = "prometheus_tsdb_out_of_bound_samples_total"
+# Left out by collector/config.yaml, so that Prometheus does not refuse all of the request.
+COLLECTOR_WRONG_TIME: Final = (
+    "otelcol_processor_filter_datapoints_filtered",
+    "otelcol_processor_filter_logs_filtered",
+)
 PROMETHEUS_SERIES: Final = "prometheus_tsdb_head_series"
 PROMETHEUS_BLOCKS: Final = "prometheus_tsdb_storage_blocks_bytes"
 JAEGER_SIZES: Final = (

@@ -169,15 +169,21 @@ def graph(spec: Spec, *, stacked: bool = False, link: tuple[str, str] | None = N
     return panel
 
 
-def number(spec: Spec) -> Panel:
-    """Return the present value, large, coloured by its limits."""
+def number(spec: Spec, *, names: bool = False) -> Panel:
+    """Return the present value, large, coloured by its limits.
+
+    Args:
+        spec: What is shown.
+        names: Whether the series' names are shown in place of their values.
+    """
+    mode = common.BigValueTextMode.NAME if names else common.BigValueTextMode.AUTO
     return (
         _base(stat.Panel(), spec, instant=True)
         .thresholds(_thresholds(spec))
         .color_mode(common.BigValueColorMode.VALUE)
         .graph_mode(common.BigValueGraphMode.NONE)
         .reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
-        .text_mode(common.BigValueTextMode.AUTO)
+        .text_mode(mode)
     )
 
 

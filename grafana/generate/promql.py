@@ -8,6 +8,7 @@ from grafana.generate.names import label, metric_name
 from otelml.semconv import Metric
 
 __all__ = [
+    "added",
     "equals",
     "grew",
     "increase",
@@ -62,6 +63,13 @@ def quantile(share: float, metric: Metric, by: Sequence[str], window: str, *matc
     """Return a quantile of a histogram, by some labels."""
     buckets = rate(vector(metric, *matchers, part="bucket"), window)
     return f"histogram_quantile({share:g}, {sum_by((*by, 'le'), buckets)})"
+
+
+def added(metric: Metric | str, window: str) -> str:
+    """Return by how much a counter grew over a window, all of it for one that is new since."""
+    counter = vector(metric)
+    before = f"last_over_time({counter}[1d] offset {window})"
+    return f"sum(({counter} unless {before}) or {increase(counter, window)}) or vector(0)"
 
 
 def grew(metrics: Sequence[Metric | str], by: Sequence[str], window: str) -> str:

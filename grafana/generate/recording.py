@@ -107,14 +107,16 @@ def _cost() -> list[Recording]:
     """Return money a second, shared among a service's models by the time they took.
 
     Each process counts its own rate, so those are added up. All processes of a service read the
-    same bill, so of those one is enough.
+    same bill, so theirs is divided by how many there were; the largest would be half of it where
+    a process is replaced within the hour.
     """
     service = foreign.SERVICE
     source = label(semconv.ML_COST_SOURCE)
     bill = f'{source}="{semconv.COST_AWS}"'
     own = sum_by((service, source), rate(vector(semconv.ML_COST, bill.replace("=", "!=")), "1h"))
     billed = rate(vector(semconv.ML_COST, bill), "1h")
-    spent = f"{own}\n  or max by ({service}, {source}) ({billed})"
+    there = f"(count by ({service}, {source}) ({vector(semconv.ML_COST, bill)}))"
+    spent = f"{own}\n  or {sum_by((service, source), billed)}\n    / avg_over_time({there}[1h:1m])"
     time = rate(vector(_DURATION, part="sum"), "1h")
     rows = sum_by(MODEL, rate(vector(semconv.ML_PREDICTIONS), "1h"))
     joined = f"on ({service}) group_left ()"

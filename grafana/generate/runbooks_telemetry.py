@@ -42,7 +42,7 @@ def _collector_queue() -> dict[str, Runbook]:
             (
                 "Restore the backend: the queue empties by itself, oldest first.",
                 (
-                    "If it cannot be soon, make the queue larger (`OTELML_COLLECTOR_QUEUE_SIZE`) "
+                    "If it cannot be soon, make the queue larger (`OTELML_COLLECTOR_QUEUE_BYTES`) "
                     "while disk lasts."
                 ),
                 "If load is the cause, sample at the gateway or add a Collector.",
@@ -317,8 +317,9 @@ def _clocks() -> dict[str, Runbook]:
             mend,
         ),
         "ClockSkew": Runbook(
-            "Prometheus rejected samples for their time. Each rejects the request it travelled in, "
-            "so others' points may be lost with it.",
+            "Telemetry was left out for its time: by the Collector, which leaves out only what is "
+            "more than 9 minutes ahead or 25 minutes (logs: 167 hours) behind, or by Prometheus, "
+            "which rejects the whole request, so others' points may be lost with it.",
             (
                 "A clock is far behind",
                 "A clock was ahead, see ClockAhead",

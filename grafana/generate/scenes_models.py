@@ -185,6 +185,18 @@ def _traffic() -> list[Scene]:
         ),
         Scene(
             dear,
+            "a process that had read the bill is replaced",
+            {
+                rows: "0+1000x100",
+                time: "0+10x100",
+                _cost(semconv.COST_AWS, "a"): "0+1.5x60 stale",
+                _cost(semconv.COST_AWS, "b"): "_x61 0+1.5x40",
+            },
+            "90m",
+            [_costs("1.487")],
+        ),
+        Scene(
+            dear,
             "half of 1 a thousand",
             {rows: "0+1000x90", time: "0+10x90", _cost(): "0+0.5x90"},
             "60m",

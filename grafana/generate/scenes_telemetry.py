@@ -254,8 +254,18 @@ def _clocks() -> list[Scene]:
             ("job", foreign.INSTANCE),
             "warning",
             "Telemetry is rejected for its time",
-            "{n} samples were too old for prometheus on prometheus:9090 in 10 minutes: a clock is "
-            "wrong, or a queue was emptied very late.",
+            "prometheus on prometheus:9090 took {n} items for too old or of the future in 10 "
+            "minutes: a clock is wrong, or a queue was emptied very late.",
+        ),
+        *_counter(
+            "ClockSkew",
+            foreign.COLLECTOR_WRONG_TIME[0],
+            {"job": "collector", foreign.INSTANCE: "collector:8888", "filter": "filter/time"},
+            ("job", foreign.INSTANCE),
+            "warning",
+            "Telemetry is rejected for its time",
+            "collector on collector:8888 took {n} items for too old or of the future in 10 "
+            "minutes: a clock is wrong, or a queue was emptied very late.",
         ),
     ]
 

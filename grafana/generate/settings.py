@@ -13,7 +13,8 @@ SLO_LATENCY_S: Final = 0.5
 CPU_SHARE_MAX: Final = 0.8
 P95_MAX_S: Final = 2.0
 FAILURE_SHARE_MAX: Final = 0.1
-# In the currency of ml.cost.
+# What panels write money in, and the budget is in: OTELML_COST_CURRENCY of the services.
+CURRENCY: Final = "USD"
 COST_PER_1000_MAX: Final = 1.0
 QUEUE_SHARE_MAX: Final = 0.8
 DISK_SHARE_WARNING: Final = 0.85

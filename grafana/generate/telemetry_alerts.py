@@ -161,7 +161,11 @@ def _clocks() -> list[Alert]:
     ahead_s = settings.CLOCK_AHEAD_S
     # The window lies wholly in the future: from CLOCK_AHEAD_S to two hours from now.
     future = f"{vector(semconv.OTELML_WORKER_DURATION)}[{7200 - ahead_s}s] offset -2h"
-    rejected = (foreign.PROMETHEUS_TOO_OLD, foreign.PROMETHEUS_OUT_OF_BOUNDS)
+    rejected = (
+        foreign.PROMETHEUS_TOO_OLD,
+        foreign.PROMETHEUS_OUT_OF_BOUNDS,
+        *foreign.COLLECTOR_WRONG_TIME,
+    )
     return [
         Alert(
             "ClockAhead",
@@ -178,8 +182,8 @@ def _clocks() -> list[Alert]:
             grew(rejected, ("job", foreign.INSTANCE), "10m"),
             "0m",
             "Telemetry is rejected for its time",
-            f"{COUNT} samples were too old for {tag('job')} on {tag(foreign.INSTANCE)} in 10 "
-            "minutes: a clock is wrong, or a queue was emptied very late.",
+            f"{tag('job')} on {tag(foreign.INSTANCE)} took {COUNT} items for too old or of the "
+            "future in 10 minutes: a clock is wrong, or a queue was emptied very late.",
         ),
     ]
 

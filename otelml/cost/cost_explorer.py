@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_GetCostA
 
 from __future__ import annotations
 
+import importlib
 import math
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,15 @@ _MAX_PAGES = 100
 
 class CostError(OtelmlError):
     """The bill could not be had, or is not what it should be."""
+
+
+def load() -> None:
+    """Import boto3, which takes a third of a second.
+
+    Raises:
+        ImportError: It is not installed.
+    """
+    importlib.import_module("boto3")
 
 
 def create_client() -> Any:

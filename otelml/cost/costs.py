@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timezone
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from otelml import _guard, semconv
 from otelml.cost import cost_explorer
+from otelml.cost.cost_explorer import CostError
 from otelml.cost.spent import Spent
 from otelml.exceptions import MissingDependencyError
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from otelml.config import CostOptions
 
 _RETRY_S = 3600.0
+# Each look costs money: a process that does not live this long, or fails to start over and over,
+# takes none.
+_FIRST_LOOK_S = 60.0
 
 
 def check(options: CostOptions) -> None:
@@ -25,8 +28,14 @@ def check(options: CostOptions) -> None:
     Raises:
         MissingDependencyError: The bill is asked for, and boto3 is not installed.
     """
-    if options.enabled and options.aws and importlib.util.find_spec("boto3") is None:
-        raise MissingDependencyError("CostOptions(aws=True)", "aws")
+    if not (options.enabled and options.aws):
+        return
+    # Here, on the caller's thread: a child forked while another thread imports it would wait for
+    # that thread, which it does not have, for ever.
+    try:
+        cost_explorer.load()
+    except ImportError:
+        raise MissingDependencyError("CostOptions(aws=True)", "aws") from None
 
 
 def _today() -> date:
@@ -40,6 +49,7 @@ class Costs:
         options: The options.
         create_client: Makes the client of Cost Explorer, on that thread.
         today: The day, in UTC.
+        first_look_s: Seconds from the start to the first look.
     """
 
     def __init__(
@@ -47,10 +57,12 @@ class Costs:
         options: CostOptions,
         create_client: Callable[[], Any] = cost_explorer.create_client,
         today: Callable[[], date] = _today,
+        first_look_s: float = _FIRST_LOOK_S,
     ) -> None:
         self._options = options
         self._create_client = create_client
         self._today = today
+        self._first_look_s = first_look_s
         self._spent = Spent()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -75,9 +87,9 @@ class Costs:
             return
         if self._options.hourly_rate is not None:
             self._spent.set_rate(semconv.COST_HOURLY_RATE, self._options.hourly_rate)
-        self._start_thread()
+        self._start_thread(self._first_look_s)
 
-    def _start_thread(self, wait_s: float = 0.0) -> None:
+    def _start_thread(self, wait_s: float) -> None:
         if self._asks_aws:
             self._stop = threading.Event()
             self._thread = threading.Thread(
@@ -91,7 +103,15 @@ class Costs:
             wait_s = self._options.aws_interval_s if found else _RETRY_S
 
     def _look(self) -> bool:
-        rate = cost_explorer.hourly_rate(self._create_client(), self._options, self._today())
+        from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+        try:
+            with suppress_instrumentation():
+                client = self._create_client()
+                rate = cost_explorer.hourly_rate(client, self._options, self._today())
+        except CostError as error:
+            _guard.report("cost", error, expected=True)
+            return False
         self._spent.set_rate(semconv.COST_AWS, rate)
         return True
 
@@ -104,4 +124,4 @@ class Costs:
         self._spent.after_fork()
         if self._thread is not None and not self._stop.is_set():
             known = semconv.COST_AWS in dict(self._spent.read())
-            self._start_thread(self._options.aws_interval_s if known else 0.0)
+            self._start_thread(self._options.aws_interval_s if known else self._first_look_s)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
+import json
+import sys
 import threading
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import boto3
 import pytest
@@ -12,10 +15,11 @@ from botocore.stub import Stubber
 
 import otelml
 from otelml import _guard, _init, semconv
-from otelml.config import Config, CostOptions
+from otelml.config import Config, CostOptions, MetricOptions
 from otelml.cost import Costs, check
 from otelml.exceptions import ConfigurationError, MissingDependencyError
 from otelml.testing import capture
+from tests._processes import run
 
 HOURLY = {semconv.ML_COST_SOURCE: semconv.COST_HOURLY_RATE}
 
@@ -71,7 +75,7 @@ def test_the_bill_becomes_a_rate():
         seen.set()
         return client
 
-    costs = Costs(CostOptions(aws=True), create_client, lambda: date(2026, 3, 10))
+    costs = Costs(CostOptions(aws=True), create_client, lambda: date(2026, 3, 10), 0.0)
     with stub:
         costs.start()
         assert seen.wait(10)
@@ -94,7 +98,7 @@ def test_no_credentials(monkeypatch, caplog):
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-    costs = Costs(CostOptions(aws=True, hourly_rate=1.0))
+    costs = Costs(CostOptions(aws=True, hourly_rate=1.0), first_look_s=0.0)
     costs.start()
     waited = threading.Event()
     while not _guard.errors and not waited.wait(0.01):
@@ -104,7 +108,95 @@ def test_no_credentials(monkeypatch, caplog):
     assert dict(_guard.errors) == {"cost": 1}
     assert "Unable to locate credentials" in _guard.last_error["cost"]
     assert [attributes for _, attributes in costs.observe()] == [HOURLY]
-    assert len([r for r in caplog.records if "an error in cost" in r.getMessage()]) == 1
+    ((said, trace),) = [(r.getMessage(), r.exc_info) for r in caplog.records if r.name == "otelml"]
+    assert trace is None
+    assert said == (
+        "otelml: AWS Cost Explorer did not give the bill: Unable to locate credentials; the "
+        "service goes on, further ones are counted in otelml.errors"
+    )
+
+
+class _CostExplorer(BaseHTTPRequestHandler):
+    """Answers with a day at 2,400, and keeps what was asked."""
+
+    asked: ClassVar[list] = []
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.asked.append((self.headers["X-Amz-Target"], asked["Granularity"]))
+        day = {"Total": {"UnblendedCost": {"Amount": "2400", "Unit": "USD"}}}
+        body = json.dumps({"ResultsByTime": [day]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+def test_the_bill_comes_over_http(monkeypatch):
+    """With credentials of the environment and a region of its own, as a service would ask."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _CostExplorer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_COST_EXPLORER", f"http://127.0.0.1:{server.server_port}")
+    costs = Costs(CostOptions(aws=True))
+    try:
+        assert costs._look()
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert costs._spent._flows[semconv.COST_AWS].rate == 100.0
+    assert _CostExplorer.asked == [("AWSInsightsIndexService.GetCostAndUsage", "DAILY")]
+
+
+def test_a_short_life_costs_nothing():
+    """A process that ends within its first minute has not looked at the bill."""
+    asked = []
+    costs = Costs(CostOptions(aws=True), lambda: asked.append(1))
+    costs.start()
+    costs.stop()
+    costs._thread.join(10)
+    assert (asked, costs._thread.is_alive()) == ([], False)
+
+
+def test_without_metrics_no_look():
+    """Nobody pays for a bill that is not reported."""
+    before = threading.active_count()
+    metrics = MetricOptions(enabled=False)
+    with capture(Config(cost=CostOptions(aws=True), metrics=metrics, system=False)):
+        names = [thread.name for thread in threading.enumerate()]
+    assert "otelml-cost" not in names
+    assert threading.active_count() == before
+
+
+def test_a_child_forked_at_once_can_import_boto3():
+    """No import is under way on a thread that the child would wait for."""
+    code, out, err = run(
+        """
+import os, signal, time
+from otelml.config import CostOptions
+from otelml.cost import Costs, check
+check(CostOptions(aws=True))
+costs = Costs(CostOptions(aws=True), first_look_s=0.0)
+costs.start()
+for _ in range(5):
+    time.sleep(0.03)
+    if not (child := os.fork()):
+        signal.alarm(8)
+        import boto3
+        os._exit(0)
+    print(os.waitpid(child, 0)[1])
+costs.stop()
+""",
+        AWS_EC2_METADATA_DISABLED="true",
+        AWS_CONFIG_FILE="/dev/null",
+        AWS_SHARED_CREDENTIALS_FILE="/dev/null",
+    )
+    assert (code, out) == (0, "0\n" * 5), err
 
 
 def test_a_child_does_not_ask_again():
@@ -126,10 +218,7 @@ def test_a_child_does_not_ask_again():
 
 def test_boto3_is_missing(monkeypatch):
     """The message holds the command that mends it; without the bill nothing is missing."""
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "boto3" else find(name)
-    )
+    monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'otelml\[aws\]'"):
         otelml.init("service", cost=CostOptions(aws=True))
     assert not _init.is_running()
