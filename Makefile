@@ -32,6 +32,7 @@ test: $(VENV)/.installed-dev  ## Run the tests (installs Chromium by apt-get whe
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not stack" $(ARGS)
 
 test-stack: $(VENV)/.installed-dev engines  ## Run the tests that need the real engines
+	@./tests/install-kafka
 	$(BIN)/python -m pytest -m stack $(ARGS)
 
 lint: $(VENV)/.installed-dev  ## Check style, types, layers, generated files

@@ -1,10 +1,15 @@
-# The contrib Collector with the one thing its image lacks: a program for the health check.
+# The contrib Collector with what its image lacks: a program for the health check, and one that puts
+# corrupt queue files aside (collector/start.sh).
 # A smaller one, of just the parts this project uses: `builder --config engines/collector/builder.yaml`.
 FROM otel/opentelemetry-collector-contrib:0.159.0 AS collector
+
+FROM golang:1.26.5-alpine AS bbolt
+RUN CGO_ENABLED=0 GOBIN=/ go install -ldflags "-s -w" go.etcd.io/bbolt/cmd/bbolt@v1.5.0
 
 FROM busybox:1.37.0-musl
 COPY --from=collector /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=collector /otelcol-contrib /otelcol
+COPY --from=bbolt /bbolt /bbolt
 # Volumes take the owner of the folder they are mounted on.
 RUN mkdir -p /var/lib/otelcol /run/otelml && chown 10001:10001 /var/lib/otelcol /run/otelml
 USER 10001:10001

@@ -158,7 +158,7 @@ def _build_modules(engine: Engine, work: Path, log: Path) -> None:
 
 
 def _build_collector(engine: Engine, work: Path, log: Path) -> None:
-    """Build the builder, then the Collector: its sources are generated in a scratch folder."""
+    """Build the builder, then the Collector from generated sources, then its own packages."""
     folder = ENGINES / engine.name
     tool = "go.opentelemetry.io/collector/cmd/builder"
     _run(engine, ["go", "install", "-ldflags", "-s -w", tool], folder, log, work)
@@ -171,6 +171,7 @@ def _build_collector(engine: Engine, work: Path, log: Path) -> None:
     shutil.move(work / "source" / engine.binaries[0], work / engine.binaries[0])
     shutil.rmtree(work / "source")
     (work / "builder").unlink()
+    _build_modules(engine, work, log)
 
 
 def build(engine: Engine, *, force: bool = False) -> float:
@@ -189,7 +190,8 @@ def build(engine: Engine, *, force: bool = False) -> float:
         started = time.monotonic()
         with tempfile.TemporaryDirectory(dir=cache_root(), prefix=f".{engine.name}-") as scratch:
             work = Path(scratch)
-            (_build_modules if engine.packages else _build_collector)(engine, work, log)
+            build_all = _build_collector if engine.name == "collector" else _build_modules
+            build_all(engine, work, log)
             target = location(engine)
             target.mkdir(exist_ok=True)
             for name in engine.binaries:

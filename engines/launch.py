@@ -32,7 +32,7 @@ SHARED_FLAGS: Final[dict[str, tuple[str, ...]]] = {
 
 # Configuration files, from the root of the repository, that both ways to run the stack use.
 SHARED_FILES: Final[dict[str, tuple[str, ...]]] = {
-    "collector": ("collector/config.yaml",),
+    "collector": ("collector/config.yaml", "collector/start.sh"),
     "prometheus": ("prometheus/prometheus.yml", "prometheus/rules"),
     "jaeger": ("jaeger/config.yaml", "jaeger/ui.json"),
     "loki": ("loki/config.yaml",),
@@ -80,7 +80,13 @@ def _collector(site: Site) -> Launch:
     ports = site.ports
     configs = (ROOT / "collector/config.yaml", *site.collector_configs)
     return Launch(
-        [str(binary("otelcol-otelml")), *(f"--config={path}" for path in configs)],
+        [
+            "sh",
+            str(ROOT / "collector/start.sh"),
+            str(binary("bbolt")),
+            str(binary("otelcol-otelml")),
+            *(f"--config={path}" for path in configs),
+        ],
         {
             "OTELML_COLLECTOR_OTLP_GRPC_PORT": str(ports.of("collector", "otlp_grpc")),
             "OTELML_COLLECTOR_OTLP_HTTP_PORT": str(ports.of("collector", "otlp_http")),

@@ -24,7 +24,7 @@ class Engine:
         version: What the binary and the image are.
         image: The container image the compose file pins.
         binaries: The programs that a build yields; the first one is the engine.
-        packages: The Go packages behind them; none where the Collector's builder makes it.
+        packages: The Go packages behind them; the Collector itself is made by its builder.
         ports: Every listener by name, at its default.
         health: Port and path which answer 200 once it is ready.
         linked: Go variables which hold the version, set by the linker.
@@ -51,8 +51,9 @@ TABLE: Final = {
             name="collector",
             version="0.159.0",
             image="otel/opentelemetry-collector-contrib:0.159.0",
-            binaries=("otelcol-otelml",),
-            packages=(),
+            # bbolt checks the queue's files before the Collector opens them.
+            binaries=("otelcol-otelml", "bbolt"),
+            packages=("go.etcd.io/bbolt/cmd/bbolt",),
             ports={"otlp_grpc": 4317, "otlp_http": 4318, "metrics": 8888, "health": 13133},
             health=("health", "/"),
             build_minutes=7,

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from otelml import _guard, _runtime
+from tests.faults._table import lines
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +21,14 @@ def _clean():
     _runtime.install(None)
     assert running is None, "the test left otelml running"
     assert not leaked, "the test left a worker running"
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print the fault table, so that a run shows its figures and not only its verdict."""
+    if table := lines():
+        terminalreporter.section("fault table")
+        for line in table:
+            terminalreporter.write_line(line)
 
 
 def pytest_sessionfinish():
