@@ -167,9 +167,12 @@ class Processor:
             return
         names = {name: place for place, name in enumerate(dict.fromkeys(results.labels))}
         places = np.fromiter(map(names.__getitem__, results.labels), np.intp, len(results.labels))
-        for name, place in names.items():
+        # Sorted once: looking for each label in all rows would take the square of their number.
+        order = np.argsort(places, kind="stable")
+        bounds = np.searchsorted(places[order], np.arange(1, len(names)))
+        for name, rows in zip(names, np.split(order, bounds), strict=True):
             labelled = (*key, (semconv.ML_PREDICTION_LABEL, name))
-            chosen = finite & (places == place)
+            chosen = rows[finite[rows]]
             to.confidence.write_all(results.confidences[chosen], labelled, when, span)
 
     def _window(self, owner: Prediction, to: Instruments) -> None:
