@@ -31,7 +31,8 @@ test: $(VENV)/.installed-dev  ## Run the tests (installs Chromium by apt-get whe
 	@./tests/install-browser
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not stack" $(ARGS)
 
-test-stack: $(VENV)/.installed-dev engines  ## Run the tests that need the real engines
+test-stack: $(VENV)/.installed-dev  ## Run the tests that need the real engines
+	@$(PYTHON) -m engines.build
 	@./tests/install-kafka
 	$(BIN)/python -m pytest -m stack $(ARGS)
 
@@ -57,10 +58,12 @@ $(VENV)/.installed-bench: $(VENV)/.installed-dev
 engines:  ## Build the real engines: Collector, Prometheus, Jaeger, Loki, Alertmanager (needs Go)
 	@$(PYTHON) -m engines.build $(ARGS)
 
-stack: engines  ## Run the whole stack without containers; Ctrl-C ends all
+stack:  ## Run the whole stack without containers; Ctrl-C ends all
+	@$(PYTHON) -m engines.build
 	@exec $(PYTHON) -m engines.stack $(ARGS)
 
-demo-stack: $(STAMP) engines  ## Run the stack, the demo service and traffic; Ctrl-C ends all
+demo-stack: $(STAMP)  ## Run the stack, the demo service and traffic; Ctrl-C ends all
+	@$(PYTHON) -m engines.build
 	@exec $(BIN)/python -m engines.demo $(ARGS)
 
 generate: $(VENV)/.installed-dev  ## Write the generated documents, dashboards, rules and runbooks

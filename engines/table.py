@@ -22,7 +22,7 @@ class Engine:
     Args:
         name: Its folder under ``engines/`` and its service in the compose file.
         version: What the binary and the image are.
-        image: The container image the compose file pins.
+        image: The container image the compose file pins, by digest (all platforms) where known.
         binaries: The programs that a build yields; the first one is the engine.
         packages: The Go packages behind them; the Collector itself is made by its builder.
         ports: Every listener by name, at its default.
@@ -50,7 +50,10 @@ TABLE: Final = {
         Engine(
             name="collector",
             version="0.159.0",
-            image="otel/opentelemetry-collector-contrib:0.159.0",
+            image=(
+                "otel/opentelemetry-collector-contrib:0.159.0@sha256:"
+                "1f2c54a30e713fac6b3ae77a1ec84010c2007e29ced8ec666214fc2f6739c1cc"
+            ),
             # bbolt checks the queue's files before the Collector opens them.
             binaries=("otelcol-otelml", "bbolt"),
             packages=("go.etcd.io/bbolt/cmd/bbolt",),
@@ -61,7 +64,10 @@ TABLE: Final = {
         Engine(
             name="prometheus",
             version="3.14.0",
-            image="prom/prometheus:v3.14.0",
+            image=(
+                "prom/prometheus:v3.14.0@sha256:"
+                "5ce7540c3c00ef4ab0c9d2c995c6a5b9c421f44b4a115d97a2c7af3b1c21cbb0"
+            ),
             binaries=("prometheus", "promtool"),
             packages=(
                 "github.com/prometheus/prometheus/cmd/prometheus",
@@ -93,7 +99,10 @@ TABLE: Final = {
         Engine(
             name="loki",
             version="3.7.6",
-            image="grafana/loki:3.7.6",
+            image=(
+                "grafana/loki:3.7.6@sha256:"
+                "efd47c67f9bac88ca29bcf8cb997d9ab29d1848bd0aff579282295542a745952"
+            ),
             binaries=("loki",),
             packages=("github.com/grafana/loki/v3/cmd/loki",),
             ports={"http": 3100, "grpc": 9096},

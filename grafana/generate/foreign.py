@@ -66,6 +66,8 @@ QUEUE_SIZE: Final = "otelcol_exporter_queue_size"
 QUEUE_CAPACITY: Final = "otelcol_exporter_queue_capacity"
 COLLECTOR_CPU: Final = "otelcol_process_cpu_seconds"
 COLLECTOR_MEMORY: Final = "otelcol_process_memory_rss"
+# Its OTLP endpoint answers 200 all the same: this is the one sign that points are gone.
+PROMETHEUS_WAL_FAILED: Final = "prometheus_tsdb_wal_writes_failed_total"
 LOKI_WAL_FULL: Final = "loki_ingester_wal_disk_full_failures_total"
 PROMETHEUS_TOO_OLD: Final = "prometheus_tsdb_too_old_samples_total"
 PROMETHEUS_OUT_OF_BOUNDS: Final = "prometheus_tsdb_out_of_bound_samples_total"

@@ -283,8 +283,8 @@ def _storage() -> dict[str, Runbook]:
             free,
         ),
         "BackendWriteFailed": Runbook(
-            "A store found its disk full. It still answers, but what it acknowledged since is only "
-            "in memory.",
+            "A store found its disk full. Loki refuses, and the Collector keeps what it sends; "
+            "Prometheus answers as if all were well and loses the points.",
             ("As BackendDiskFull",),
             (_DISK, sizes),
             free,
@@ -323,7 +323,7 @@ def _clocks() -> dict[str, Runbook]:
             (
                 "A clock is far behind",
                 "A clock was ahead, see ClockAhead",
-                "A queue was emptied after more than the out-of-order window (30 minutes)",
+                "A queue was emptied after more than the out-of-order window (6 hours)",
             ),
             (("Since when?", too_old), ("Was the Collector's queue full before?", _QUEUE), _LOG),
             (*mend, "If a queue was emptied late, nothing is to be mended: that data is lost."),

@@ -236,7 +236,17 @@ def _disks() -> list[Scene]:
             ("job", foreign.INSTANCE),
             "critical",
             "loki cannot write to its disk",
-            "{n} writes of loki on loki:3100 found the disk full in 15 minutes.",
+            "{n} writes of loki on loki:3100 failed in 15 minutes: its disk is full, or broken.",
+        ),
+        *_counter(
+            "BackendWriteFailed",
+            foreign.PROMETHEUS_WAL_FAILED,
+            _PROMETHEUS,
+            ("job", foreign.INSTANCE),
+            "critical",
+            "prometheus cannot write to its disk",
+            "{n} writes of prometheus on prometheus:9090 failed in 15 minutes: its disk is full, "
+            "or broken.",
         ),
     ]
 

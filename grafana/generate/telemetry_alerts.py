@@ -147,11 +147,15 @@ def _storage() -> list[Alert]:
         Alert(
             "BackendWriteFailed",
             "critical",
-            grew((foreign.LOKI_WAL_FULL,), ("job", foreign.INSTANCE), "15m"),
+            grew(
+                (foreign.LOKI_WAL_FULL, foreign.PROMETHEUS_WAL_FAILED),
+                ("job", foreign.INSTANCE),
+                "15m",
+            ),
             "0m",
             f"{tag('job')} cannot write to its disk",
-            f"{COUNT} writes of {tag('job')} on {tag(foreign.INSTANCE)} found the disk full in "
-            "15 minutes.",
+            f"{COUNT} writes of {tag('job')} on {tag(foreign.INSTANCE)} failed in 15 minutes: its "
+            "disk is full, or broken.",
         ),
     ]
 

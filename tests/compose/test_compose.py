@@ -51,7 +51,8 @@ def test_image(name):
         assert image == f"otelml/collector:{engine.version}"
     else:
         assert image == engine.image
-    assert image.removeprefix("prom/").split(":")[1].lstrip("v") == engine.version
+    tag = image.partition("@")[0].partition(":")[2]
+    assert tag.lstrip("v") == engine.version
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -138,7 +139,7 @@ def test_hardened(name):
     assert int(service["user"].split(":")[0]) > 0
     assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
     assert "privileged" not in service
-    assert re.fullmatch(r"\S+:(v?\d+\.\d+\.\d+|local)", service["image"])
+    assert re.fullmatch(r"\S+:(v?\d+\.\d+\.\d+(@sha256:[0-9a-f]{64})?|local)", service["image"])
 
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if name != "secrets"])
