@@ -19,7 +19,7 @@ SERVICES: Final = ("loan-api", "price-api")
 _START_S: Final = 120.0
 _TICK_S: Final = 0.2
 _COARSER_THAN_PROMETHEUS_TAKES: Final = -10
-_MORE_THAN_LOKI_TAKES: Final = 100_000
+_MORE_THAN_LOKI_TAKES: Final = 300
 # Scenario, requests a second, share of the time; Jaeger hangs while wrong labels come.
 _PHASES: Final = (
     ("normal", 8.0, 4.0),
@@ -134,14 +134,17 @@ class Scene:
             process.signal(signal.SIGCONT)
 
     def send_refused(self) -> None:
-        """Send what backends never take: a histogram far too coarse, a line far too large."""
+        """Send what backends never take: a histogram too coarse, a line of too many attributes."""
         now = str(int(time.time() * 1e9))
         point = {"timeUnixNano": now, "scale": _COARSER_THAN_PROMETHEUS_TAKES, "count": "0"}
         histogram = {"aggregationTemporality": 2, "dataPoints": [point]}
         metric = {"name": "too.coarse", "exponentialHistogram": histogram}
         self._post("metrics", {"resourceMetrics": [_of("scopeMetrics", {"metrics": [metric]})]})
-        padding = {"key": "padding", "value": {"stringValue": "x" * _MORE_THAN_LOKI_TAKES}}
-        line = {"timeUnixNano": now, "body": {"stringValue": "a line"}, "attributes": [padding]}
+        many = [
+            {"key": f"number {n}", "value": {"stringValue": "x"}}
+            for n in range(_MORE_THAN_LOKI_TAKES)
+        ]
+        line = {"timeUnixNano": now, "body": {"stringValue": "a line"}, "attributes": many}
         self._post("logs", {"resourceLogs": [_of("scopeLogs", {"logRecords": [line]})]})
 
     def play(self, minutes: float) -> None:

@@ -91,7 +91,7 @@ class Sender:
         """Send a log record with more attributes than Loki takes; return the status."""
         request = self._logs(None, range(1), time.time_ns(), "")
         record = request.resource_logs[0].scope_logs[0].log_records[0]
-        record.attributes.append(text("big", "x" * 100_000))
+        record.attributes.extend(text(f"number {n}", "x") for n in range(300))
         return self._post("logs", request.SerializeToString())[0]
 
     def unacknowledged(self, signal: str) -> int:
