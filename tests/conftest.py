@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import threading
 
 import pytest
@@ -10,12 +11,17 @@ import pytest
 from otelml import _guard, _runtime
 from tests.faults._table import lines
 
+# A forked child inherits them; one that only sets an event would never end.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 @pytest.fixture(autouse=True)
 def _clean():
     """A test leaves no runtime, no worker and no kept-away error behind."""
     _guard.errors.clear()
+    handlers = [signal.getsignal(number) for number in _SIGNALS]
     yield
+    assert [signal.getsignal(number) for number in _SIGNALS] == handlers, "a handler was left"
     leaked = [t.name for t in threading.enumerate() if t.name == "otelml-worker"]
     running = _runtime.current()
     _runtime.install(None)

@@ -7,7 +7,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -88,9 +89,8 @@ def simulate(
         raise click.UsageError(f"--path {path} must begin with /")
     if duration is None and count is None:
         duration = _DEFAULT_DURATION_S
-    stop = _stop_on_signals()
     console = Console()
-    with _Display(console, url, scenario) as display:
+    with _stop_on_signals() as stop, _Display(console, url, scenario) as display:
         traffic = run_traffic(
             url, scenario, rate, duration, count=count, seed=seed, workers=workers, path=path,
             batch_share=batch_share, bodies=bodies, on_progress=display.update, stop=stop,
@@ -111,17 +111,25 @@ def _read_template(path: Path) -> tuple[bytes, ...]:
     return tuple(json.dumps(body).encode() for body in bodies)
 
 
-def _stop_on_signals() -> threading.Event:
+@contextmanager
+def _stop_on_signals() -> Generator[threading.Event]:
+    """Give an event that SIGINT and SIGTERM set meanwhile; then they do what they did before."""
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
         # Not here: the main thread may hold the event's lock where the signal met it.
         threading.Thread(target=stop.set, daemon=True).start()
 
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, end)
-    return stop
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # None: not Python's to restore
+                signal.signal(number, handler)
 
 
 class _Display:

@@ -24,6 +24,10 @@ def span(name):
     tracer.start_span(name).end()
 def ready():
     print("ready", flush=True)
+def wait():
+    # In steps: a signal just before a sleep is handled only after it.
+    for _ in range(1200):
+        time.sleep(0.05)
 """
 
 
@@ -66,9 +70,7 @@ def test_exit_after_an_error(server):
 
 def test_default_sigterm(server):
     """SIGTERM flushes, and the process is seen to have died of it."""
-    code, out, err = _terminated(
-        "lifecycle.install(); span('one'); ready(); time.sleep(60)", server
-    )
+    code, out, err = _terminated("lifecycle.install(); span('one'); ready(); wait()", server)
     assert (code, out, err) == (-signal.SIGTERM, "", "")
     assert server.span_names() == ["one"]
 
@@ -102,7 +104,7 @@ signal.signal(signal.SIGTERM, handler)
 lifecycle.install()
 span('one')
 ready()
-time.sleep(60)
+wait()
 """,
         server,
     )
@@ -118,7 +120,7 @@ signal.signal(signal.SIGTERM, lambda *_: os._exit(9))
 lifecycle.install()
 span('one')
 ready()
-time.sleep(60)
+wait()
 """,
         server,
     )
@@ -153,7 +155,7 @@ lifecycle.install()
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
 span('one')
 ready()
-time.sleep(60)
+wait()
 """,
         server,
     )
@@ -229,7 +231,7 @@ def test_sigterm_keeps_its_budget(server):
     """So it is with SIGTERM, and the status is the signal's."""
     server.mode = "hang"
     code, _, _ = _terminated(
-        "lifecycle.install(); span('one'); ready(); time.sleep(60)", server, BUDGET="0.5"
+        "lifecycle.install(); span('one'); ready(); wait()", server, BUDGET="0.5"
     )
     assert code == -signal.SIGTERM
 
@@ -239,7 +241,7 @@ def test_second_sigterm_is_obeyed_at_once(server):
     server.mode = "hang"
     started = time.monotonic()
     code, _, _ = _terminated(
-        "lifecycle.install(); span('one'); ready(); time.sleep(60)",
+        "lifecycle.install(); span('one'); ready(); wait()",
         server,
         signals=(signal.SIGTERM, signal.SIGTERM),
         BUDGET="50",
@@ -260,7 +262,7 @@ lifecycle = Lifecycle(flush, p.after_fork, 0.3)
 lifecycle.install()
 with lock:
     ready()
-    time.sleep(60)
+    wait()
 """,
         server,
     )
@@ -274,7 +276,7 @@ def test_flush_that_raises(server):
 lifecycle = Lifecycle(lambda deadline: 1 / 0, p.after_fork, 1.0)
 lifecycle.install()
 ready()
-time.sleep(60)
+wait()
 """,
         server,
     )
