@@ -189,11 +189,11 @@ def _traffic() -> list[Scene]:
             {
                 rows: "0+1000x100",
                 time: "0+10x100",
-                _cost(semconv.COST_AWS, "a"): "0+1.5x60 stale",
-                _cost(semconv.COST_AWS, "b"): "_x61 0+1.5x40",
+                _cost(semconv.COST_AWS, "a"): "0+1.6x60 stale",
+                _cost(semconv.COST_AWS, "b"): "_x61 0+1.6x40",
             },
             "90m",
-            [_costs("1.487")],
+            [_costs("1.587")],
         ),
         Scene(
             dear,
