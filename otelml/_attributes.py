@@ -4,38 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from otelml import _guard, _results, semconv
-
-if TYPE_CHECKING:
-    from otelml._cardinality import Key
-    from otelml._stage import Stage
-    from otelml.prediction import Prediction
+from otelml import _guard, semconv
+from otelml._cardinality import Key
+from otelml._record import PredictionRecord, Results, StageRecord
 
 
-def results_of(owner: Prediction) -> _results.Results:
-    """Return the results of a prediction, row by row; worked out once it has ended, and once."""
-    if owner.results is not None:
-        return owner.results
-    results = _results.normalise(
-        owner.row_count(),
-        owner.label,
-        owner.value,
-        owner.confidence,
-        owner.probabilities,
-        owner.classes,
-    )
-    if owner.end_ns:
-        owner.results = results
-    return results
-
-
-def model_of(owner: Prediction) -> dict[str, Any]:
+def model_of(record: PredictionRecord) -> dict[str, Any]:
     """Return the attributes that every span of a prediction has."""
-    return _of_model(owner.model, owner.version, owner.variant)
+    return _of_model(record.model, record.version, record.variant)
 
 
 def _of_model(model: str, version: str, variant: str) -> dict[str, Any]:
@@ -47,10 +27,10 @@ def _of_model(model: str, version: str, variant: str) -> dict[str, Any]:
     return attributes
 
 
-def of_stage(owner: Prediction, stage: Stage) -> Mapping[str, Any]:
+def of_stage(record: PredictionRecord, stage: StageRecord) -> Mapping[str, Any]:
     """Return the attributes of a stage's span: one object for equal stages, never changed."""
     return _of_stage(
-        owner.model, owner.version, owner.variant, stage.name, stage.inferred, stage.error
+        record.model, record.version, record.variant, stage.name, stage.inferred, stage.error
     )
 
 
@@ -71,27 +51,27 @@ def _of_stage(
     return attributes
 
 
-def of_prediction(owner: Prediction, results: _results.Results) -> dict[str, Any]:
+def of_prediction(record: PredictionRecord, results: Results, id_text: str) -> dict[str, Any]:
     """Return the attributes of a prediction's span."""
-    attributes = model_of(owner)
-    attributes[semconv.ML_PREDICTION_ROWS_ATTRIBUTE] = owner.row_count()
-    if owner.id:
-        attributes[semconv.ML_PREDICTION_ID] = owner.id
-    if owner.framework:
-        attributes[semconv.ML_MODEL_FRAMEWORK] = owner.framework
-    if owner.features is not None:
-        width = _width(owner.features.data)
+    attributes = model_of(record)
+    attributes[semconv.ML_PREDICTION_ROWS_ATTRIBUTE] = record.rows
+    if id_text:
+        attributes[semconv.ML_PREDICTION_ID] = id_text
+    if record.framework:
+        attributes[semconv.ML_MODEL_FRAMEWORK] = record.framework
+    if record.features is not None:
+        width = _width(record.features.data)
         if width is not None:
             attributes[semconv.ML_FEATURE_COUNT] = width
-    if any(stage.inferred for stage in owner.stages):
+    if any(stage.inferred for stage in record.stages):
         attributes[semconv.ML_PREDICTION_INFERRED_STAGES] = True
     _add_result(attributes, results)
-    if owner.error:
-        attributes[semconv.ERROR_TYPE] = owner.error
+    if record.error:
+        attributes[semconv.ERROR_TYPE] = record.error
     return attributes
 
 
-def _add_result(attributes: dict[str, Any], results: _results.Results) -> None:
+def _add_result(attributes: dict[str, Any], results: Results) -> None:
     labels, values = results.labels, results.values
     if len(labels) == 1 or (labels and len(set(labels)) == 1):
         attributes[semconv.ML_PREDICTION_LABEL] = labels[0]
@@ -113,25 +93,25 @@ def _width(data: Any) -> int | None:
     return len(data) if isinstance(data, tuple) else None
 
 
-def description_of(owner: Prediction) -> str:
+def description_of(record: PredictionRecord) -> str:
     """Return the description of a failed prediction's status, as the SDK words it."""
-    error = owner.exception
+    error = record.exception
     if error is None:
-        return owner.error
+        return record.error
     text = _guard.quietly(str, error)  # a hostile __str__ must not cost the span
     return type(error).__name__ if text is None else f"{type(error).__name__}: {text}"
 
 
-def model_key(owner: Prediction) -> Key:
+def model_key(record: PredictionRecord) -> Key:
     """Return the model part of a metric stream: name and version."""
     return (
-        (semconv.ML_MODEL_NAME, owner.model),
-        (semconv.ML_MODEL_VERSION, owner.version),
+        (semconv.ML_MODEL_NAME, record.model),
+        (semconv.ML_MODEL_VERSION, record.version),
     )
 
 
-def variant_key(owner: Prediction) -> Key:
+def variant_key(record: PredictionRecord) -> Key:
     """Return the model part of a metric stream, with the variant where there is one."""
-    if owner.variant:
-        return (*model_key(owner), (semconv.ML_MODEL_VARIANT, owner.variant))
-    return model_key(owner)
+    if record.variant:
+        return (*model_key(record), (semconv.ML_MODEL_VARIANT, record.variant))
+    return model_key(record)

@@ -1,17 +1,31 @@
-"""The request around a prediction, and leaving a context that may be another thread's."""
+"""What is current: the prediction, the request; and leaving a context of another thread's."""
 
 from __future__ import annotations
 
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import Any
 
 from opentelemetry import context
 
-if TYPE_CHECKING:
-    from otelml._scope import RequestScope
-
 PREDICTION_KEY = context.create_key("otelml-prediction")
-request_scope: ContextVar[RequestScope | None] = ContextVar("otelml-request", default=None)
+opened: Any = attrgetter("_open")
+"""Return the prediction under way that a user's handle stands for."""
+
+
+# A request of auto mode, which knows its last prediction.
+request_scope: ContextVar[Any] = ContextVar("otelml-request", default=None)
+
+
+def current_handle() -> Any:
+    """Return the handle of the prediction that encloses the caller; None outside one."""
+    return context.get_value(PREDICTION_KEY)
+
+
+def current_open() -> Any:
+    """Return the prediction under way that encloses the caller; None outside one."""
+    handle = context.get_value(PREDICTION_KEY)
+    return None if handle is None else opened(handle)
 
 
 def leave(own: context.Context | None, token: Token[Any] | None, *, beneath: bool = True) -> None:
@@ -28,8 +42,11 @@ def leave(own: context.Context | None, token: Token[Any] | None, *, beneath: boo
     if not beneath:
         return
     while True:
-        found: Any = current.get(PREDICTION_KEY)
-        if found is None or not found.end_ns or found.own is not current or found.outer is None:
+        handle: Any = current.get(PREDICTION_KEY)
+        if handle is None:
+            return
+        found = opened(handle)
+        if not found.end_ns or found.own is not current or found.outer is None:
             return
         current = found.outer
         context.attach(current)

@@ -11,8 +11,11 @@ from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from otelml import _runtime
-from otelml._stage import Stage, as_text
-from otelml.prediction import Prediction, current_prediction
+from otelml._context import current_open
+from otelml._open import OpenPrediction
+from otelml._stage import Stage
+from otelml._text import as_text
+from otelml.prediction import Prediction
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _logger = logging.getLogger("otelml")
@@ -21,8 +24,8 @@ _LONELY_LIMIT = 1000
 _open: ContextVar[tuple[tuple[stage, Stage], ...]] = ContextVar("otelml-stages", default=())
 
 
-def _enclosing(name: str) -> Prediction | None:
-    owner = current_prediction()
+def _enclosing(name: str) -> OpenPrediction | None:
+    owner: OpenPrediction | None = current_open()
     is_new = name not in _lonely and len(_lonely) < _LONELY_LIMIT
     if owner is None and _runtime.current() is not None and is_new:
         _lonely.add(name)

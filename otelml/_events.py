@@ -15,13 +15,13 @@ from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlag
 from otelml import _attributes, semconv
 from otelml._context import detach
 from otelml._deferred import DeferredSpan
+from otelml._record import PredictionRecord
 from otelml.windows.snapshot import table
 
 if TYPE_CHECKING:
     from otelml._feedback import FeedbackRecord
     from otelml._runtime import Runtime
     from otelml.config import LogOptions
-    from otelml.prediction import Prediction
 
 _prediction_log = logging.getLogger("otelml.prediction")
 _feedback_log = logging.getLogger("otelml.feedback")
@@ -74,51 +74,55 @@ def _write(
         detach(token)
 
 
-def warn(owner: Prediction, message: str, *args: object) -> None:
+def warn(prediction: PredictionRecord, message: str, *args: object) -> None:
     """Warn about a prediction, with its ids."""
-    _write(_logger, logging.WARNING, message % args, {}, owner.span, time.time_ns())
+    _write(_logger, logging.WARNING, message % args, {}, prediction.span, time.time_ns())
 
 
-def log_prediction(owner: Prediction, attributes: Mapping[str, Any], options: LogOptions) -> None:
+def log_prediction(
+    prediction: PredictionRecord, attributes: Mapping[str, Any], options: LogOptions
+) -> None:
     """Log the ``ml.prediction`` event, and the exception of a failed one."""
     extra = dict(attributes)
-    extra[semconv.ML_PREDICTION_DURATION.name] = (owner.end_ns - owner.start_ns) / 1e9
+    extra[semconv.ML_PREDICTION_DURATION.name] = (prediction.end_ns - prediction.start_ns) / 1e9
     if options.features:
-        extra[semconv.ML_FEATURES] = _features(owner, options)
-    level = logging.ERROR if owner.error else logging.INFO
+        extra[semconv.ML_FEATURES] = _features(prediction, options)
+    level = logging.ERROR if prediction.error else logging.INFO
     extra[_EVENT_NAME] = semconv.EVENT_PREDICTION
     label = attributes.get(semconv.ML_PREDICTION_LABEL, "done")
-    result = "failed" if owner.error else label
-    message = f"prediction of {owner.model}: {result}"
+    result = "failed" if prediction.error else label
+    message = f"prediction of {prediction.model}: {result}"
     clean = not options.features and all(
         type(value) is not str or (value.isascii() and len(value) < _SHORT)
         for value in (message, *extra.values())
     )
-    _write(_prediction_log, level, message, extra, owner.span, owner.end_ns, is_clean=clean)
-    if owner.exception is not None:
-        _log_exception(owner, owner.exception)
+    _write(
+        _prediction_log, level, message, extra, prediction.span, prediction.end_ns, is_clean=clean
+    )
+    if prediction.exception is not None:
+        _log_exception(prediction, prediction.exception)
 
 
-def _log_exception(owner: Prediction, error: BaseException) -> None:
+def _log_exception(prediction: PredictionRecord, error: BaseException) -> None:
     extra: dict[str, Any] = {
         _EVENT_NAME: semconv.EVENT_EXCEPTION,
-        semconv.EXCEPTION_TYPE: owner.error,
-        semconv.EXCEPTION_MESSAGE: _attributes.description_of(owner).partition(": ")[2],
+        semconv.EXCEPTION_TYPE: prediction.error,
+        semconv.EXCEPTION_MESSAGE: _attributes.description_of(prediction).partition(": ")[2],
         semconv.EXCEPTION_STACKTRACE: "".join(traceback.format_exception(error)),
     }
-    message = f"prediction of {owner.model} raised {owner.error}"
-    _write(_prediction_log, logging.ERROR, message, extra, owner.span, owner.end_ns)
+    message = f"prediction of {prediction.model} raised {prediction.error}"
+    _write(_prediction_log, logging.ERROR, message, extra, prediction.span, prediction.end_ns)
 
 
-def _features(owner: Prediction, options: LogOptions) -> dict[str, Any]:
-    data = owner.features.data if owner.features is not None else None
+def _features(prediction: PredictionRecord, options: LogOptions) -> dict[str, Any]:
+    data = prediction.features.data if prediction.features is not None else None
     if isinstance(data, dict):
         pairs = list(data.items())
     else:
         columns = table(data)
         if columns is None or not len(columns.values):
             return {}
-        names = columns.names or owner.feature_names or range(columns.values.shape[1])
+        names = columns.names or prediction.feature_names or range(columns.values.shape[1])
         pairs = list(zip(names, columns.values[-1].tolist(), strict=False))
     hidden = set(options.redact)
     return {str(n): "[redacted]" if str(n) in hidden else v for n, v in pairs[:_MAX_FEATURES]}

@@ -7,14 +7,18 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from otelml import _guard, _results, _runtime, semconv
+from otelml._runtime import Runtime
 from otelml.exceptions import FeedbackError
 from otelml.quality import tokens
+from otelml.quality.seen import Seen
 
 _MAX_TEXT = 200
+_seen: WeakKeyDictionary[Runtime, Seen] = WeakKeyDictionary()
 _LATEST_S = 32_503_680_000  # the year 3000
 
 
@@ -104,6 +108,19 @@ def _actual(value: Any, *, is_number: bool) -> str:
     return text
 
 
+def _seen_by(runtime: Runtime) -> Seen:
+    seen = _seen.get(runtime)
+    if seen is None:
+        seen = _seen.setdefault(runtime, Seen(runtime.config.feedback.remember))
+    return seen
+
+
+def after_fork(runtime: Runtime) -> None:
+    """Replace the locks, which another thread of the parent may have held."""
+    if runtime in _seen:
+        _seen[runtime].after_fork()
+
+
 def _outcome(token: tokens.Token, actual: str, previous: str | None) -> str:
     if previous == actual:
         return semconv.OUTCOME_DUPLICATE
@@ -137,7 +154,7 @@ def feedback(
             This is the one call of otelml that raises while a service runs: it answers a client.
     """
     runtime = _runtime.current()
-    secret = runtime.secret if runtime is not None else None
+    secret = runtime.ids.secret if runtime is not None else None
     if runtime is not None and not runtime.config.feedback.enabled:
         raise FeedbackError("feedback is turned off in this service", "disabled")
     try:
@@ -150,7 +167,7 @@ def feedback(
             runtime.recorder.submit(RejectedRecord(error.reason))
         raise
     key = (token.trace_id, token.span_id, token.row, origin)
-    previous = runtime.seen.exchange(key, label) if runtime is not None else None
+    previous = _seen_by(runtime).exchange(key, label) if runtime is not None else None
     delay = max(0.0, when / 1e9 - token.time_ms / 1e3)
     outcome = _outcome(token, label, previous)
     result = FeedbackResult(token.model, token.version, token.label, label, outcome, delay)

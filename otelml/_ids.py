@@ -3,52 +3,60 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
 
-from otelml import _attributes
+from otelml import _results
+from otelml._record import PredictionRecord, Results
 from otelml.quality import tokens
 
-if TYPE_CHECKING:
-    from otelml._results import Results
-    from otelml.prediction import Prediction
+
+class Ids:
+    """Makes prediction ids.
+
+    Args:
+        enabled: Whether predictions have ids.
+        secret: The key they are signed with; None makes them keyless.
+    """
+
+    def __init__(self, enabled: bool, secret: bytes | None) -> None:
+        self._enabled = enabled
+        self.secret = secret
+
+    def one(self, record: PredictionRecord) -> str:
+        """Return the token of the first row of a prediction; empty where ids are turned off."""
+        if record.id_text is None:
+            results = _results.results_of(record)
+            made = tokens.encode(_token(record, 0, results), self.secret) if self._enabled else ""
+            record.id_text = made
+        return record.id_text
+
+    def all(self, record: PredictionRecord) -> list[str]:
+        """Return the token of each row of a prediction."""
+        rows = range(_results.row_count(record))
+        if not self._enabled:
+            return ["" for _ in rows]
+        results = _results.results_of(record)
+        return [tokens.encode(_token(record, row, results), self.secret) for row in rows]
 
 
-def prediction_id(owner: Prediction, row: int) -> str:
-    """Return the token of one row of a prediction; empty where ids are turned off."""
-    runtime = owner.runtime
-    if runtime is None or not runtime.config.feedback.enabled:
-        return ""
-    return tokens.encode(_token(owner, row, _attributes.results_of(owner)), runtime.secret)
-
-
-def prediction_ids(owner: Prediction) -> list[str]:
-    """Return the token of each row of a prediction."""
-    runtime, rows = owner.runtime, range(owner.row_count())
-    if runtime is None or not runtime.config.feedback.enabled:
-        return ["" for _ in rows]
-    results = _attributes.results_of(owner)
-    return [tokens.encode(_token(owner, row, results), runtime.secret) for row in rows]
-
-
-def _token(owner: Prediction, row: int, results: Results) -> tokens.Token:
+def _token(record: PredictionRecord, row: int, results: Results) -> tokens.Token:
     label, confidence, is_value = _row(results, row)
-    ids = owner.span.get_span_context()
+    ids = record.span.get_span_context()
     traced = ids.is_valid
     trace_id, span_id = ids.trace_id, ids.span_id
     if not traced:
         # Without traces the label still has to find its own prediction.
-        if owner.random_ids is None:
-            owner.random_ids = (random.getrandbits(128), random.getrandbits(64))
-        trace_id, span_id = owner.random_ids
+        if record.random_ids is None:
+            record.random_ids = (random.getrandbits(128), random.getrandbits(64))
+        trace_id, span_id = record.random_ids
     return tokens.Token(
         trace_id,
         span_id,
-        owner.start_ns // 1_000_000,
+        record.start_ns // 1_000_000,
         row,
         confidence,
-        owner.model,
-        owner.version,
-        owner.variant,
+        record.model,
+        record.version,
+        record.variant,
         label,
         is_value,
         traced=traced,

@@ -5,37 +5,16 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from otelml import _guard
+from otelml._record import ModelInfo
 
 _lock = threading.Lock()
 _registered: dict[int, tuple[Any, ModelInfo]] = {}
 _described: dict[int, tuple[Any, Mapping[str, Any]]] = {}
 _identified: dict[int, tuple[Any, Any]] = {}
 _frameworks: dict[str, Callable[[Any], Mapping[str, Any]]] = {}
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """A model as telemetry names it.
-
-    Args:
-        name: ``ml.model.name``.
-        version: ``ml.model.version``; empty where unknown.
-        framework: Such as ``scikit-learn``; empty where unknown.
-        task: ``classification`` or ``regression``; empty where unknown.
-        feature_names: Names of its features.
-        classes: Labels in the order of its probability columns.
-    """
-
-    name: str
-    version: str = ""
-    framework: str = ""
-    task: str = ""
-    feature_names: tuple[str, ...] | None = None
-    classes: tuple[Any, ...] | None = None
 
 
 def register_framework(name: str, describe: Callable[[Any], Mapping[str, Any]]) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from otelml import _runtime, semconv
+from otelml import _feedback, _runtime, semconv
 from otelml._events import FeedbackSpans
+from otelml._ids import Ids
 from otelml._instruments import Instruments, create_meter, observe, observe_self
 from otelml._processing import Processor
 from otelml._recorder import Recorder
@@ -16,7 +17,6 @@ from otelml._runtime import Runtime
 from otelml._span import create_spans
 from otelml._worker import Worker
 from otelml.cost import Costs
-from otelml.quality.seen import Seen
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter, MeterProvider
@@ -59,14 +59,15 @@ class Pipeline:
             config,
             create_spans(providers.tracer_provider),
             self.recorder,
-            secret.encode() if secret else None,
-            seen=Seen(config.feedback.remember),
+            Ids(config.feedback.enabled, secret.encode() if secret else None),
         )
         instruments: Instruments | None = None
         if config.metrics.enabled:
             meter = create_meter(providers.meter_provider)
             instruments = Instruments(meter, config.metrics)
-        self.processor = Processor(config, instruments, FeedbackSpans(self.runtime))
+        self.processor = Processor(
+            config, instruments, FeedbackSpans(self.runtime), self.runtime.ids
+        )
         self.costs = Costs(config.cost)
         self.worker = Worker(self.recorder, self.processor.handle, self.processor.after_chunk)
         if config.metrics.enabled:
@@ -144,7 +145,7 @@ class Pipeline:
         """Start anew in a child."""
         self.recorder.after_fork()
         self.runtime.active.reset()
-        self.runtime.seen.after_fork()
+        _feedback.after_fork(self.runtime)
         self.processor.after_fork()
         self.worker.after_fork()
         self.costs.after_fork()

@@ -12,12 +12,13 @@ from opentelemetry import trace
 
 from otelml import _attributes, _events, _guard, _results, _spans, semconv
 from otelml._feedback import FeedbackRecord, RejectedRecord
-from otelml.prediction import Prediction
+from otelml._record import PredictionRecord, Results
 from otelml.windows.current import CurrentWindow
 from otelml.windows.snapshot import table
 
 if TYPE_CHECKING:
     from otelml._cardinality import Key
+    from otelml._ids import Ids
     from otelml._instruments import Capped, Instruments
     from otelml.config import Config
 
@@ -33,6 +34,7 @@ class Processor:
         config: The resolved configuration.
         instruments: None where metrics are turned off.
         feedback_spans: Makes the span of a label.
+        ids: Makes prediction ids.
     """
 
     def __init__(
@@ -40,10 +42,12 @@ class Processor:
         config: Config,
         instruments: Instruments | None,
         feedback_spans: _events.FeedbackSpans,
+        ids: Ids,
     ) -> None:
         self._config = config
         self._instruments = instruments
         self._feedback_spans = feedback_spans
+        self._ids = ids
         self._sums: Counter[tuple[Capped, Key]] = Counter()
         self._warned: set[tuple[str, str]] = set()
         self.windows: dict[tuple[str, str], CurrentWindow] = {}
@@ -51,7 +55,7 @@ class Processor:
 
     def handle(self, record: Any) -> None:
         """Take one record."""
-        if isinstance(record, Prediction):
+        if isinstance(record, PredictionRecord):
             self._prediction(record)
         elif isinstance(record, FeedbackRecord):
             self._feedback(record)
@@ -76,24 +80,24 @@ class Processor:
 
     # --- predictions ------------------------------------------------------------------------
 
-    def _prediction(self, owner: Prediction) -> None:
-        results = _attributes.results_of(owner)
-        attributes = _attributes.of_prediction(owner, results)
+    def _prediction(self, prediction: PredictionRecord) -> None:
+        results = _results.results_of(prediction)
+        attributes = _attributes.of_prediction(prediction, results, self._ids.one(prediction))
         try:
-            _spans.complete(owner, attributes)
+            _spans.complete(prediction, attributes)
         finally:
             if self._instruments is not None:
-                self._measure(owner, results, self._instruments)
+                self._measure(prediction, results, self._instruments)
         low = self._low(results)
         log = self._config.logs
-        wanted = owner.error or low or random.random() < log.sample_ratio
+        wanted = prediction.error or low or random.random() < log.sample_ratio
         if log.enabled and wanted:
-            _events.log_prediction(owner, attributes, log)
+            _events.log_prediction(prediction, attributes, log)
         for problem in results.problems:
-            self._warn_once(owner, problem)
-        owner.features = owner.exception = None
+            self._warn_once(prediction, problem)
+        prediction.features = prediction.exception = None
 
-    def _low(self, results: _results.Results) -> int:
+    def _low(self, results: Results) -> int:
         if results.confidence is None:
             return 0
         if results.confidences is None:
@@ -101,13 +105,15 @@ class Processor:
         with np.errstate(invalid="ignore"):
             return int((results.confidences < self._config.metrics.low_confidence).sum())
 
-    def _measure(self, owner: Prediction, results: _results.Results, to: Instruments) -> None:
-        key = _attributes.variant_key(owner)
-        span = owner.span
-        failed = ((semconv.ERROR_TYPE, owner.error),) if owner.error else ()
-        rows, when = owner.row_count(), owner.end_ns
-        to.duration.write((owner.end_ns - owner.start_ns) / 1e9, (*key, *failed), when, span)
-        for stage in owner.stages:
+    def _measure(self, prediction: PredictionRecord, results: Results, to: Instruments) -> None:
+        key = _attributes.variant_key(prediction)
+        span = prediction.span
+        failed = ((semconv.ERROR_TYPE, prediction.error),) if prediction.error else ()
+        rows, when = _results.row_count(prediction), prediction.end_ns
+        to.duration.write(
+            (prediction.end_ns - prediction.start_ns) / 1e9, (*key, *failed), when, span
+        )
+        for stage in prediction.stages:
             stage_key = (*key, (semconv.ML_STAGE_NAME, stage.name))
             if stage.error:
                 stage_key = (*stage_key, (semconv.ERROR_TYPE, stage.error))
@@ -116,25 +122,25 @@ class Processor:
                 (stage.end_ns - stage.start_ns) / 1e9, stage_key, stage.end_ns, within
             )
         to.rows.write(rows, key, when, span)
-        self._count_labels(owner, results, (*key, *failed), rows, to)
+        self._count_labels(prediction, results, (*key, *failed), rows, to)
         self._confidences(results, key, when, span, to)
         if results.values is not None:
             finite = results.values[np.isfinite(results.values)]
             to.value.write_all(finite, key, when, span)
-        _guard.call("window", self._window, owner, to)
+        _guard.call("window", self._window, prediction, to)
         described: Key = (
             *key,
-            (semconv.ML_MODEL_FRAMEWORK, owner.framework),
-            (semconv.ML_MODEL_TASK, owner.task),
+            (semconv.ML_MODEL_FRAMEWORK, prediction.framework),
+            (semconv.ML_MODEL_TASK, prediction.task),
         )
         if len(self.models) < self._config.metrics.cardinality_limit:
             self.models[described] = None
 
     def _count_labels(
-        self, owner: Prediction, results: _results.Results, key: Key, rows: int, to: Instruments
+        self, prediction: PredictionRecord, results: Results, key: Key, rows: int, to: Instruments
     ) -> None:
         sums = self._sums
-        if owner.error or not results.labels:
+        if prediction.error or not results.labels:
             sums[to.predictions, key] += rows
         elif rows == 1:
             label: Key = ((semconv.ML_PREDICTION_LABEL, results.labels[0]),)
@@ -146,7 +152,7 @@ class Processor:
 
     def _confidences(
         self,
-        results: _results.Results,
+        results: Results,
         key: Key,
         when: int,
         span: trace.Span,
@@ -175,16 +181,16 @@ class Processor:
             chosen = rows[finite[rows]]
             to.confidence.write_all(results.confidences[chosen], labelled, when, span)
 
-    def _window(self, owner: Prediction, to: Instruments) -> None:
-        if owner.features is None or owner.features.data is None:
+    def _window(self, prediction: PredictionRecord, to: Instruments) -> None:
+        if prediction.features is None or prediction.features.data is None:
             return
-        name = (owner.model, owner.version)
+        name = (prediction.model, prediction.version)
         window = self.windows.pop(name, None)
         if window is not None:
             self.windows[name] = window  # the least used comes first
         elif len(self.windows) >= _MAX_WINDOWS:
             del self.windows[next(iter(self.windows))]
-        data = owner.features.data
+        data = prediction.features.data
         if window is not None and type(data) is dict and window.add_row(data):
             return
         columns = table(data)
@@ -192,23 +198,23 @@ class Processor:
             return
         if window is None:
             keep = self._config.metrics.feature_window_rows
-            window = self.windows[name] = CurrentWindow(keep, owner.feature_names)
+            window = self.windows[name] = CurrentWindow(keep, prediction.feature_names)
         mismatch = window.add(columns)
         if mismatch:
             reason: Key = ((semconv.ML_SCHEMA_MISMATCH_REASON, mismatch),)
-            self._sums[to.schema_mismatch, _attributes.model_key(owner) + reason] += 1
+            self._sums[to.schema_mismatch, _attributes.model_key(prediction) + reason] += 1
             expected = len(window.names or ())
             self._warn_once(
-                owner,
+                prediction,
                 f"features do not match the model's {expected} ({mismatch}): "
                 f"got {columns.values.shape[1]} columns",
             )
 
-    def _warn_once(self, owner: Prediction, problem: str) -> None:
-        kind = (owner.model, problem.split(" ", 1)[0])
+    def _warn_once(self, prediction: PredictionRecord, problem: str) -> None:
+        kind = (prediction.model, problem.split(" ", 1)[0])
         if kind not in self._warned and len(self._warned) < _MAX_WARNINGS:
             self._warned.add(kind)
-            _events.warn(owner, "otelml: model %s: %s", owner.model, problem)
+            _events.warn(prediction, "otelml: model %s: %s", prediction.model, problem)
 
     # --- feedback ---------------------------------------------------------------------------
 

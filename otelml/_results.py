@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-
-class Results(NamedTuple):
-    """The result of one prediction, row by row.
-
-    Args:
-        labels: One text a row, or empty.
-        values: Shape (rows,), finite or NaN; or None.
-        confidences: Shape (rows,), 0 to 1 or NaN; or None.
-        problems: What was wrong with the input, each a sentence.
-        confidence: The lowest finite confidence; None where there is none.
-    """
-
-    labels: Sequence[str]
-    values: npt.NDArray[np.float64] | None
-    confidences: npt.NDArray[np.float64] | None
-    problems: Sequence[str]
-    confidence: float | None = None
-
+from otelml import _guard
+from otelml._record import PredictionRecord, Results
 
 _NOTHING = Results((), None, None, ())
+_PLAIN = frozenset((str, int, float, bool))
 
 
 def keep(value: Any) -> Any:
@@ -197,3 +182,61 @@ def normalise(
     if confidences is not None and np.isfinite(confidences).any():
         lowest = float(np.nanmin(confidences))
     return Results(labels, values, confidences, problems, lowest)
+
+
+def results_of(record: PredictionRecord) -> Results:
+    """Return the results of a prediction, row by row; worked out once it has ended, and once."""
+    if record.results is not None:
+        return record.results
+    results = normalise(
+        row_count(record),
+        record.label,
+        record.value,
+        record.confidence,
+        record.probabilities,
+        record.classes,
+    )
+    if record.end_ns:
+        record.results = results
+    return results
+
+
+def row_count(record: PredictionRecord) -> int:
+    """Return how many rows a prediction has, by its features, else by its results."""
+    if record.rows is not None:
+        return record.rows
+    if record.features is not None:
+        return record.features.rows
+    for result in (record.label, record.value, record.confidence):
+        count = rows_of(result)
+        if count is not None and result is not None:
+            return count
+    # One row of probabilities may come as a vector.
+    matrix = getattr(record.probabilities, "ndim", 0) > 1
+    nested = isinstance(record.probabilities, list) and any(
+        isinstance(row, (tuple, list)) for row in record.probabilities
+    )
+    return (rows_of(record.probabilities) or 1) if matrix or nested else 1
+
+
+def take(
+    record: PredictionRecord,
+    label: Any,
+    value: Any = None,
+    confidence: Any = None,
+    probabilities: Any = None,
+) -> None:
+    """Take into ``record`` the parts of a result that are given."""
+    record.id_text = None
+    if label is not None:
+        record.label = label if type(label) in _PLAIN else _guarded(label)
+    if value is not None:
+        record.value = value if type(value) in _PLAIN else _guarded(value)
+    if confidence is not None:
+        record.confidence = confidence if type(confidence) in _PLAIN else _guarded(confidence)
+    if probabilities is not None:
+        record.probabilities = _guarded(probabilities)
+
+
+def _guarded(value: Any) -> Any:
+    return _guard.call("result", keep, value)

@@ -6,9 +6,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from otelml.quality.seen import Seen
-
 if TYPE_CHECKING:
+    from otelml._ids import Ids
     from otelml._recorder import Recorder
     from otelml._span import AutoSpans, OrdinarySpans
     from otelml.config import Config
@@ -39,7 +38,7 @@ class ActiveCounts:
         self.counts = {}
 
 
-@dataclass
+@dataclass(eq=False)
 class Runtime:
     """The parts that a prediction touches on the request thread.
 
@@ -47,17 +46,15 @@ class Runtime:
         config: The resolved configuration.
         spans: How spans are made.
         recorder: Where finished predictions go.
-        secret: Key of prediction ids.
+        ids: Makes prediction ids.
         active: Predictions under way.
-        seen: Labels received lately.
     """
 
     config: Config
     spans: AutoSpans | OrdinarySpans
     recorder: Recorder
-    secret: bytes | None = None
+    ids: Ids
     active: ActiveCounts = field(default_factory=ActiveCounts)
-    seen: Seen = field(default_factory=lambda: Seen(100_000))
 
     def choose_spans(self) -> Any:
         """Return the way to make the spans of the next prediction."""

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from otelml import _calls, _context, _guard, _models, _runtime
-from otelml._calls import Call
 from otelml._models import register_framework
-from otelml.prediction import Prediction, current_prediction
+from otelml._open import OpenPrediction
+from otelml._record import Call, ModelInfo, PredictionRecord
+from otelml.prediction import Prediction
 from otelml.windows.snapshot import Snapshot
 
 __all__ = [
@@ -44,9 +45,9 @@ class RequestScope:
         self._anchor_ns = time_ns()
         self.cursor_ns = self._anchor_ns
         self.closed = False
-        self.open: Prediction | None = None
-        self.last: Prediction | None = None
-        self.token: Token[RequestScope | None] | None = None
+        self.open: OpenPrediction | None = None
+        self.last: OpenPrediction | None = None
+        self.token: Token[Any] | None = None
 
     def now_ns(self) -> int:
         """Return the time, nanoseconds since the epoch, by the clock of this request."""
@@ -129,7 +130,7 @@ def _begin_call(model: Any, method: str, data: Any, framework: str) -> Call:
         options.model if options else None,
         options.model_version if options else None,
     )
-    owner = current_prediction()
+    owner: OpenPrediction | None = _context.current_open()
     if owner is None or owner.end_ns or owner.inferred:
         owner = _inferred(model, info, data)
     call = Call(model, info, method, data, owner)
@@ -142,8 +143,8 @@ def _begin_call(model: Any, method: str, data: Any, framework: str) -> Call:
     return call
 
 
-def _inferred(model: Any, info: _models.ModelInfo, data: Any) -> Prediction:
-    scope = _context.request_scope.get()
+def _inferred(model: Any, info: ModelInfo, data: Any) -> OpenPrediction:
+    scope: RequestScope | None = _context.request_scope.get()
     if scope is not None and scope.closed:
         scope = None  # a task that outlives its request
     before = scope.open if scope is not None else None
@@ -155,10 +156,11 @@ def _inferred(model: Any, info: _models.ModelInfo, data: Any) -> Prediction:
             return before
         else:
             scope.close(scope.now_ns(), None)
-    prediction = Prediction(info.name, version=info.version)
+    handle = Prediction(info.name, version=info.version)
+    prediction: OpenPrediction = _context.opened(handle)
     prediction.inferred = True
     prediction.in_request = scope is not None
-    prediction.start(scope.cursor_ns if scope is not None else None)
+    prediction.start(handle, scope.cursor_ns if scope is not None else None)
     if scope is not None:
         scope.open = scope.last = prediction
     return prediction
@@ -190,11 +192,11 @@ def _end_call(call: Call, result: Any, error: BaseException | None) -> None:
         call.result = None
     if not owner.inferred:
         _let_go(owner, call)
-    elif not owner.in_request:
+    elif not owner.in_request and isinstance(owner, OpenPrediction):
         owner.finish(error, call.end_ns)
 
 
-def _let_go(owner: Prediction, call: Call) -> None:
+def _let_go(owner: PredictionRecord, call: Call) -> None:
     """Keep of the calls of an explicit prediction what its end will ask for, and no inputs."""
     call.data = call.model = None
     calls = owner.calls
@@ -202,7 +204,7 @@ def _let_go(owner: Prediction, call: Call) -> None:
         del calls[-2]
 
 
-def _take_rows(owner: Prediction, data: Any) -> None:
+def _take_rows(owner: OpenPrediction, data: Any) -> None:
     shape = getattr(data, "shape", None)
     if shape is None:
         rows = len(data) if hasattr(data, "__len__") else 1

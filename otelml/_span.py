@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Protocol
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -21,26 +20,6 @@ from opentelemetry.trace import Link
 from otelml import _guard, semconv
 from otelml._deferred import DeferredSpans
 from otelml._version import __version__
-
-
-class Spans(Protocol):
-    """How spans are made and ended; times are nanoseconds since the epoch."""
-
-    deferred: bool
-
-    def start(
-        self,
-        name: str,
-        context: Context,
-        start_ns: int,
-        links: Sequence[Link] = (),
-    ) -> trace.Span:
-        """Start a span under the one that is current in ``context``."""
-        ...
-
-    def end(self, span: trace.Span, end_ns: int) -> None:
-        """End a span; the deferred kind waits for :meth:`.DeferredSpan.complete`."""
-        ...
 
 
 class OrdinarySpans:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -11,76 +11,71 @@ from opentelemetry.trace import Status, StatusCode
 
 from otelml import _attributes
 from otelml._deferred import DeferredSpan
-
-if TYPE_CHECKING:
-    from otelml._stage import Stage
-    from otelml.prediction import Prediction
+from otelml._record import PredictionRecord, Results, StageRecord
 
 
 class LateStage(NamedTuple):
     """A stage that ended after its prediction."""
 
-    owner: Prediction
-    stage: Stage
+    prediction: PredictionRecord
+    stage: StageRecord
 
 
-def end_stage(owner: Prediction, stage: Stage) -> None:
+def end_stage(record: PredictionRecord, stage: StageRecord) -> None:
     """End a stage's span; the deferred kind is completed on the worker."""
     span = stage.span
     if span is None:
         return
-    if not owner.spans.deferred:
-        span.set_attributes(_attributes.of_stage(owner, stage))
+    if not record.spans.deferred:
+        span.set_attributes(_attributes.of_stage(record, stage))
         if stage.error:
             span.set_status(Status(StatusCode.ERROR))
-    owner.spans.end(span, stage.end_ns)
+    record.spans.end(span, stage.end_ns)
 
 
-def end_prediction(owner: Prediction) -> None:
-    """End a prediction's span; the deferred kind is completed on the worker."""
-    span = owner.span
-    if not owner.spans.deferred:
-        infer_spans(owner)
-        span.set_attributes(_attributes.of_prediction(owner, _attributes.results_of(owner)))
-        status = _status(owner)
-        if status is not None:
-            span.set_status(status)
-    owner.spans.end(span, owner.end_ns)
+def end_now(record: PredictionRecord, results: Results, id_text: str) -> None:
+    """End the ordinary span of a prediction, and make those of its inferred stages."""
+    _infer_spans(record)
+    record.span.set_attributes(_attributes.of_prediction(record, results, id_text))
+    status = _status(record)
+    if status is not None:
+        record.span.set_status(status)
+    record.spans.end(record.span, record.end_ns)
 
 
-def infer_spans(owner: Prediction) -> None:
-    """Make the spans of stages that were inferred, below the prediction's."""
-    context = trace.set_span_in_context(owner.span, Context())
-    for stage in owner.stages:
-        if stage.inferred and stage.span is None:
-            stage.span = owner.spans.start(stage.name, context, stage.start_ns)
-            end_stage(owner, stage)
-
-
-def complete(owner: Prediction, attributes: Mapping[str, Any]) -> None:
+def complete(record: PredictionRecord, attributes: Mapping[str, Any]) -> None:
     """Complete the deferred spans of a prediction and hand them over, in the order they ended.
 
     Args:
-        owner: The prediction.
+        record: The prediction.
         attributes: Those of its own span.
     """
-    if not owner.records or not owner.spans.deferred:
+    if not record.records or not record.spans.deferred:
         return
-    infer_spans(owner)
-    for stage in owner.stages:
-        complete_stage(owner, stage)
-    if isinstance(owner.span, DeferredSpan):
-        owner.span.complete(attributes, _status(owner))
+    _infer_spans(record)
+    for stage in record.stages:
+        complete_stage(record, stage)
+    if isinstance(record.span, DeferredSpan):
+        record.span.complete(attributes, _status(record))
 
 
-def complete_stage(owner: Prediction, stage: Stage) -> None:
+def complete_stage(record: PredictionRecord, stage: StageRecord) -> None:
     """Complete the deferred span of one stage and hand it over."""
     if isinstance(stage.span, DeferredSpan):
         status = Status(StatusCode.ERROR) if stage.error else None
-        stage.span.complete(_attributes.of_stage(owner, stage), status)
+        stage.span.complete(_attributes.of_stage(record, stage), status)
 
 
-def _status(owner: Prediction) -> Status | None:
-    if not owner.error:
+def _infer_spans(record: PredictionRecord) -> None:
+    """Make the spans of stages that were inferred, below the prediction's."""
+    context = trace.set_span_in_context(record.span, Context())
+    for stage in record.stages:
+        if stage.inferred and stage.span is None:
+            stage.span = record.spans.start(stage.name, context, stage.start_ns)
+            end_stage(record, stage)
+
+
+def _status(record: PredictionRecord) -> Status | None:
+    if not record.error:
         return None
-    return Status(StatusCode.ERROR, _attributes.description_of(owner))
+    return Status(StatusCode.ERROR, _attributes.description_of(record))

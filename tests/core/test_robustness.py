@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -235,11 +236,18 @@ def test_windows_of_many_versions_are_bounded(capture_telemetry):
 
 def test_an_explicit_prediction_keeps_no_inputs(capture_telemetry):
     """Chunks of a long prediction are let go one by one."""
-    with otelml.prediction("m") as p:
+    kept = []
+    with otelml.prediction("m"):
         for i in range(50):
-            _scope.end_call(_scope.begin_call(object(), "predict", np.ones((2, 2)) * i, "t"), None)
-        assert len(p.calls) <= 2
-        assert all(call.data is None for call in p.calls)
+            model, chunk = _Model(), np.ones((2, 2)) * i
+            kept += [weakref.ref(model), weakref.ref(chunk)]
+            _scope.end_call(_scope.begin_call(model, "predict", chunk, "t"), None)
+            del model, chunk
+        assert [each() for each in kept] == [None] * 100
+
+
+class _Model:
+    """A model that can be watched."""
 
 
 def test_the_worker_survives_what_is_no_exception():
