@@ -19,8 +19,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 import otelml
 from benchmarks.handwritten import ROW, HandWritten
 from benchmarks.harness import Figure, compare
-from otelml import _runtime
-from otelml._pipeline import Pipeline
+from otelml._prediction.runtime import install_runtime
+from otelml._startup.pipeline import Pipeline
 from otelml.config import Config, LogOptions, TraceOptions
 from otelml.instrumentors._json_logs import JsonLineFormatter
 
@@ -76,7 +76,7 @@ class Ours:
         self.handler = logging.StreamHandler(io.StringIO())
         self.handler.setFormatter(JsonLineFormatter("loan-api"))
         self.pipeline = Pipeline(config, self)
-        _runtime.install(self.pipeline.runtime)  # and no worker thread: drain() does its part
+        install_runtime(self.pipeline.runtime)  # and no worker thread: drain() does its part
 
     def observe(self, meter: Any, dropped: Any = None) -> None:
         """Export nothing of its own."""
@@ -223,7 +223,7 @@ def figures(*, quick: bool) -> list[Figure]:
 def _switching(one: Ours, other: Ours) -> tuple[Callable[[], None], Callable[[], None]]:
     def of(side: Ours) -> Callable[[], None]:
         def run() -> None:
-            _runtime.install(side.pipeline.runtime)
+            install_runtime(side.pipeline.runtime)
             side.run()
 
         return run

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from otelml import _guard, _runtime
+from otelml import _guard
+from otelml._prediction import current_runtime
 from otelml.config import (
     Config,
     CostOptions,
@@ -39,8 +40,8 @@ class Telemetry:
     def __init__(self, config: Config, app: Any = None) -> None:
         from otelml import instrumentors
         from otelml._lifecycle import Lifecycle
-        from otelml._pipeline import Pipeline
         from otelml._providers import configure_providers, create_providers
+        from otelml._startup.pipeline import Pipeline
 
         self.config = config
         self._ended = False
@@ -194,7 +195,7 @@ def init(
     }
     from otelml import instrumentors
     from otelml._config_sources import resolve
-    from otelml.cost import check as check_cost
+    from otelml._cost import check as check_cost
 
     config = resolve(arguments)
     instrumentors.check(config)
@@ -228,4 +229,4 @@ def shutdown(timeout_s: float | None = None) -> bool:
 
 def is_running() -> bool:
     """Whether ``init`` has been called and ``shutdown`` has not."""
-    return _runtime.current() is not None
+    return current_runtime() is not None

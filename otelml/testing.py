@@ -28,8 +28,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
-from otelml import _runtime, instrumentors, semconv
-from otelml._pipeline import Pipeline
+from otelml import instrumentors, semconv
+from otelml._prediction import current_runtime, install_runtime
+from otelml._startup.pipeline import Pipeline
 from otelml.config import Config, LogOptions
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ def capture(config: Config | None = None, app: Any = None) -> Generator[Captured
         app: A web application to instrument by name.
     """
     config = config or Config(logs=LogOptions(sample_ratio=1.0, json=False), system=False)
-    before = _runtime.current()
+    before = current_runtime()
     providers: Any = _Providers()
     pipeline = Pipeline(config, providers)
     pipeline.start()
@@ -293,7 +294,7 @@ def capture(config: Config | None = None, app: Any = None) -> Generator[Captured
         instrumentors.uninstrument(instrumented)
         pipeline.stop(time.monotonic() + _TIMEOUT_S)
         providers.meter_provider.shutdown()
-        _runtime.install(before)
+        install_runtime(before)
 
 
 @pytest.fixture(name="capture_telemetry")

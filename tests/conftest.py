@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from otelml import _guard, _runtime
+from otelml import _guard
+from otelml._prediction.runtime import current_runtime, install_runtime
 from tests.faults._table import lines
 
 # A forked child inherits them; one that only sets an event would never end.
@@ -23,8 +24,8 @@ def _clean():
     yield
     assert [signal.getsignal(number) for number in _SIGNALS] == handlers, "a handler was left"
     leaked = [t.name for t in threading.enumerate() if t.name == "otelml-worker"]
-    running = _runtime.current()
-    _runtime.install(None)
+    running = current_runtime()
+    install_runtime(None)
     assert running is None, "the test left otelml running"
     assert not leaked, "the test left a worker running"
 

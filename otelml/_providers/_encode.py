@@ -16,7 +16,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind
 
-from otelml._attributes import SharedAttributes
+from otelml._spans import SharedAttributes
 
 _KINDS = {
     SpanKind.INTERNAL: b"\x30\x01",

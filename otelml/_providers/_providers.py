@@ -14,7 +14,7 @@ from opentelemetry import _logs, metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
 
 from otelml import _guard, semconv
-from otelml._instruments import observe
+from otelml._metrics import observe
 from otelml._providers import _globals, _resource
 from otelml._providers._batch import Batcher
 from otelml._providers._metrics import PushReader, forget_parent

@@ -24,7 +24,7 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from otelml import semconv
-from otelml._events import CLEAN_PARTS
+from otelml._worker import CLEAN_PARTS
 
 __all__ = ["JsonLineFormatter", "StdoutHandler", "clean", "exception_of", "parts_of", "quietly"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextvars import ContextVar, Token
 from typing import Any
 
-from otelml import _scope
+from otelml._requests import begin_call, end_call
 from otelml.instrumentors._patch import Function, as_wrapper
 from otelml.instrumentors._sklearn_identity import FRAMEWORK
 
@@ -54,7 +54,7 @@ def _begin(
     call = None
     if Switch.on:
         data = args[0] if args else next(iter(kwargs.values()), None)
-        call = _scope.begin_call(model, method, data, FRAMEWORK)
+        call = begin_call(model, method, data, FRAMEWORK)
     return call, enter(QUIET if call is None else Inside(call, final))
 
 
@@ -77,10 +77,10 @@ def model_call(original: Function, method: str) -> Function:
             result = original(self, *args, **kwargs)
         except BaseException as error:
             leave(token)
-            _scope.end_call(call, error=error)
+            end_call(call, error=error)
             raise
         leave(token)
-        _scope.end_call(call, result)
+        end_call(call, result)
         return result
 
     return as_wrapper(wrapper, original)
@@ -111,10 +111,10 @@ def delegating_call(original: Function, method: str, final_of: Function) -> Func
             result = original(self, *args, **kwargs)
         except BaseException as error:
             leave(token)
-            _scope.end_call(call, error=error)
+            end_call(call, error=error)
             raise
         leave(token)
-        _scope.end_call(call, result)
+        end_call(call, result)
         return result
 
     return as_wrapper(wrapper, original)

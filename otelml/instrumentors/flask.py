@@ -24,7 +24,9 @@ from flask import Flask, request
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from werkzeug.exceptions import HTTPException
 
-from otelml import _guard, _runtime, _scope, semconv
+from otelml import _guard, semconv
+from otelml._prediction import current_runtime
+from otelml._requests import RequestScope, begin_request, end_request
 from otelml.instrumentors._flask_http import HttpInstrumentation, prefer_stable_conventions
 
 __all__ = ["FlaskMLInstrumentor"]
@@ -112,7 +114,7 @@ def _wrap_wsgi_app(original: Any, http: HttpInstrumentation) -> Any:
 def _wrap_dispatch_request(original: Any, http: HttpInstrumentation) -> Any:
     @functools.wraps(original)
     def dispatch_request(self: Flask, *args: Any) -> Any:
-        scope = _scope.begin_request() if http.active else None
+        scope = begin_request() if http.active else None
         if scope is None:
             return original(self, *args)
         try:
@@ -153,9 +155,9 @@ def _is_failure(error: BaseException) -> bool:
     return code is None or code >= _SERVER_ERROR
 
 
-def _end(scope: _scope.RequestScope, error: BaseException | None) -> None:
-    _scope.end_request(scope, error)
-    runtime = _runtime.current()
+def _end(scope: RequestScope, error: BaseException | None) -> None:
+    end_request(scope, error)
+    runtime = current_runtime()
     if scope.last is not None and runtime is not None:
         options = runtime.config.feedback
         if options.enabled and options.header:

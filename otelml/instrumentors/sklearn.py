@@ -7,7 +7,7 @@ from typing import Any
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from otelml import _scope
+from otelml._requests import register_framework
 from otelml.instrumentors._sklearn_identity import FRAMEWORK, describe
 from otelml.instrumentors._sklearn_modules import SklearnPatches
 
@@ -30,7 +30,7 @@ class SklearnInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # it has no 
         return ("scikit-learn >= 1.3",)
 
     def _instrument(self, **_: Any) -> None:
-        _scope.register_framework(FRAMEWORK, describe)
+        register_framework(FRAMEWORK, describe)
         _patches.apply()
 
     def _uninstrument(self, **_: Any) -> None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from otelml import _cardinality
-from otelml._cardinality import StreamCap
+from otelml._metrics.cardinality import StreamCap, overflow
 
 
 def test_hundred_thousand_labels_fold_and_nothing_is_lost():
     """Streams stay under both limits, and every measurement is in one of them."""
     cap = StreamCap("test.labels", values_limit=100, streams_limit=2000)
-    before = _cardinality.overflow["test.labels", "label"]
+    before = overflow["test.labels", "label"]
     totals: dict[int, int] = {}
     for i in range(100_000):
         attributes = cap.admit((("ml.model.name", "m"), ("label", f"l{i}")))
         totals[id(attributes)] = totals.get(id(attributes), 0) + 1
     assert len(totals) == 101
     assert sum(totals.values()) == 100_000
-    assert _cardinality.overflow["test.labels", "label"] - before == 99_900
+    assert overflow["test.labels", "label"] - before == 99_900
 
 
 def test_streams_limit_is_strict():

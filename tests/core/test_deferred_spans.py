@@ -24,9 +24,9 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
 
 import otelml
-from otelml._deferred import DeferredSpan
-from otelml._pipeline import Pipeline
-from otelml._span import OrdinarySpans, create_spans
+from otelml._spans.choice import OrdinarySpans, create_spans
+from otelml._spans.deferred import DeferredSpan
+from otelml._startup.pipeline import Pipeline
 from otelml.config import Config, LogOptions
 from otelml.testing import SequentialIds
 

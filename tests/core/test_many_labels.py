@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import otelml
-from otelml import _cardinality
+from otelml._metrics.cardinality import overflow
 from otelml.config import Config, LogOptions, TraceOptions
 from otelml.testing import capture
 
@@ -16,7 +16,7 @@ def test_a_hundred_thousand_labels():
         traces=TraceOptions(queue_size=2 * count),
         system=False,
     )
-    before = _cardinality.overflow["ml.predictions", "ml.prediction.label"]
+    before = overflow["ml.predictions", "ml.prediction.label"]
     with capture(config) as captured:
         for i in range(count):
             with otelml.prediction("m") as p:
@@ -29,5 +29,5 @@ def test_a_hundred_thousand_labels():
     assert labels.sum() == confidences.count() == count
     other = labels.where(ml__prediction__label="_other")
     assert other.sum() == count - 100
-    folded = _cardinality.overflow["ml.predictions", "ml.prediction.label"] - before
+    folded = overflow["ml.predictions", "ml.prediction.label"] - before
     assert folded == count - 100

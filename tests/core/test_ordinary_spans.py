@@ -12,8 +12,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import otelml
-from otelml import _runtime
-from otelml._pipeline import Pipeline
+from otelml._prediction.runtime import current_runtime
+from otelml._startup.pipeline import Pipeline
 from otelml.config import Config, LogOptions
 
 
@@ -80,7 +80,7 @@ def test_foreign_provider_gets_ordinary_spans():
 
 def test_nothing_is_recorded_without_init():
     """Without init the same code runs and records nothing."""
-    assert _runtime.current() is None
+    assert current_runtime() is None
     plain()
     with otelml.prediction("x") as p:
         assert p.id == ""

@@ -325,7 +325,7 @@ def test_hostile_exception(capture_telemetry):
 
 def test_queue_full_drops_and_counts():
     """Past the queue's limit predictions are dropped and counted; nothing waits or raises."""
-    from otelml._recorder import Recorder
+    from otelml._prediction.recorder import Recorder
 
     recorder = Recorder(10)
     assert [recorder.submit(i) for i in range(15)] == [True] * 10 + [False] * 5

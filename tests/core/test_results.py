@@ -9,9 +9,9 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from otelml._results import label_text, normalise
-from otelml.windows.current import CurrentWindow
-from otelml.windows.snapshot import Table, snapshot, table
+from otelml._features.snapshots import Table, snapshot, table
+from otelml._features.window import CurrentWindow
+from otelml._prediction.results import label_text, normalise
 
 
 def _normalise(rows, **given):

@@ -16,14 +16,14 @@ import pytest
 from opentelemetry import trace
 
 import otelml
-from otelml import _scope
-from otelml._recorder import Recorder
-from otelml._worker import Worker
+from otelml._features.snapshots import Table, snapshot, table
+from otelml._features.window import CurrentWindow
+from otelml._prediction.recorder import Recorder
+from otelml._requests import begin_call, begin_request, end_call, end_request
+from otelml._worker.thread import Worker
 from otelml.config import Config, FeedbackOptions, LogOptions, TraceOptions
 from otelml.exceptions import ConfigurationError, FeedbackError
 from otelml.testing import capture
-from otelml.windows.current import CurrentWindow
-from otelml.windows.snapshot import Table, snapshot, table
 
 
 def _active(captured):
@@ -129,12 +129,12 @@ def test_blocks_left_out_of_order_leak_nothing(capture_telemetry):
 def test_spans_around_inferred_predictions_stay_parents(capture_telemetry):
     """A model call inside the application's own span does not bring an ended span back."""
     tracer = capture_telemetry._pipeline.runtime.spans._fast.tracer
-    scope = _scope.begin_request()
+    scope = begin_request()
     for name in ("score_a", "score_b"):
         with tracer.start_as_current_span(name):
-            call = _scope.begin_call(object(), "predict", [[name]], "t")
-            _scope.end_call(call, np.array([1]))
-    _scope.end_request(scope)
+            call = begin_call(object(), "predict", [[name]], "t")
+            end_call(call, np.array([1]))
+    end_request(scope)
     assert not trace.get_current_span().get_span_context().is_valid
     spans = {s.name: s for s in capture_telemetry.spans()}
     predictions = capture_telemetry.predictions()
@@ -149,7 +149,7 @@ def test_labels_find_their_prediction_without_traces(traces):
 
     from opentelemetry.sdk.metrics import MeterProvider
 
-    from otelml._pipeline import Pipeline
+    from otelml._startup.pipeline import Pipeline
 
     providers = SimpleNamespace(
         tracer_provider=trace.NoOpTracerProvider(),
@@ -186,34 +186,34 @@ def test_ids_of_a_batch_stay_as_many(capture_telemetry):
 
 def test_a_task_that_outlives_its_request(capture_telemetry):
     """A model called after the end of the request is a prediction of its own, and it ends."""
-    scope = _scope.begin_request()
+    scope = begin_request()
     context = contextvars.copy_context()
-    _scope.end_request(scope)
-    context.run(lambda: _scope.end_call(_scope.begin_call(object(), "predict", [[1]], "t"), None))
+    end_request(scope)
+    context.run(lambda: end_call(begin_call(object(), "predict", [[1]], "t"), None))
     assert len(capture_telemetry.predictions()) == 1
     assert _active(capture_telemetry) == 0
 
 
 def test_two_threads_of_one_request(capture_telemetry):
     """Models called at once in one request keep their own times."""
-    scope = _scope.begin_request()
+    scope = begin_request()
     inside, go_on = threading.Event(), threading.Event()
     slow, fast = object(), object()
 
     def first():
-        call = _scope.begin_call(slow, "predict", [[1]], "t")
+        call = begin_call(slow, "predict", [[1]], "t")
         inside.set()
         go_on.wait(5)
-        _scope.end_call(call, np.array(["x"]))
+        end_call(call, np.array(["x"]))
 
     context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(first,))
     thread.start()
     inside.wait(5)
-    _scope.end_call(_scope.begin_call(fast, "predict", [[2]], "t"), np.array(["y"]))
+    end_call(begin_call(fast, "predict", [[2]], "t"), np.array(["y"]))
     go_on.set()
     thread.join()
-    _scope.end_request(scope)
+    end_request(scope)
     labels = {s.attributes.get("ml.prediction.label") for s in capture_telemetry.predictions()}
     assert labels == {"x", "y"}
 
@@ -231,7 +231,7 @@ def test_windows_of_many_versions_are_bounded(capture_telemetry):
         with otelml.prediction("m", version=str(i), features={"a": 1.0}):
             pass
     capture_telemetry.flush()
-    assert len(capture_telemetry._pipeline.processor.windows) == 100
+    assert len(capture_telemetry._pipeline.processor.windows.names()) == 100
 
 
 def test_an_explicit_prediction_keeps_no_inputs(capture_telemetry):
@@ -241,7 +241,7 @@ def test_an_explicit_prediction_keeps_no_inputs(capture_telemetry):
         for i in range(50):
             model, chunk = _Model(), np.ones((2, 2)) * i
             kept += [weakref.ref(model), weakref.ref(chunk)]
-            _scope.end_call(_scope.begin_call(model, "predict", chunk, "t"), None)
+            end_call(begin_call(model, "predict", chunk, "t"), None)
             del model, chunk
         assert [each() for each in kept] == [None] * 100
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import otelml
-from otelml import _guard, _scope
+from otelml import _guard
+from otelml._requests import begin_call, begin_request, current_call, end_call, end_request
 
 STAGES = ["feature_extraction", "inference", "post_processing"]
 
@@ -16,11 +17,11 @@ class Model:
 
 
 def _call(model, data, result=None, *, method="predict", final=True, error=None):
-    call = _scope.begin_call(model, method, data, "test")
+    call = begin_call(model, method, data, "test")
     if call is not None and final:
         call.final_started()
         call.final_ended()
-    _scope.end_call(call, result, error)
+    end_call(call, result, error)
     return call
 
 
@@ -38,11 +39,11 @@ def _check(captured, prediction):
 def test_one_request_one_prediction(capture_telemetry):
     """Predict and predict_proba on the same rows are one, with three stages that add up."""
     model, data = Model(), np.ones((1, 3))
-    scope = _scope.begin_request()
+    scope = begin_request()
     _call(model, data, np.array(["yes"]))
     _call(model, data.copy(), np.array([[0.2, 0.8]]), method="predict_proba")
     assert otelml.current_prediction() is not None
-    _scope.end_request(scope)
+    end_request(scope)
     span = capture_telemetry.assert_prediction("Model", label="yes")
     assert span.attributes["ml.prediction.confidence"] == 0.8
     assert span.attributes["ml.prediction.inferred_stages"]
@@ -55,10 +56,10 @@ def test_one_request_one_prediction(capture_telemetry):
 def test_other_rows_are_other_predictions(capture_telemetry):
     """A loop over rows makes one prediction a row; together they fill the request."""
     model = Model()
-    scope = _scope.begin_request()
+    scope = begin_request()
     for i in range(3):
         _call(model, np.full((1, 3), i), np.array([i]))
-    _scope.end_request(scope)
+    end_request(scope)
     spans = capture_telemetry.predictions()
     assert len(spans) == 3
     for span in spans:
@@ -69,21 +70,21 @@ def test_other_rows_are_other_predictions(capture_telemetry):
 
 def test_nested_calls_are_not_predictions(capture_telemetry):
     """What a model calls itself is part of it."""
-    outer = _scope.begin_call(Model(), "predict", [[1]], "test")
-    assert _scope.current_call() is outer
-    assert _scope.begin_call(Model(), "predict", [[1]], "test") is None
-    _scope.end_call(outer, np.array([1]))
-    assert _scope.current_call() is None
+    outer = begin_call(Model(), "predict", [[1]], "test")
+    assert current_call() is outer
+    assert begin_call(Model(), "predict", [[1]], "test") is None
+    end_call(outer, np.array([1]))
+    assert current_call() is None
     capture_telemetry.assert_prediction("Model", stages=["inference"])
 
 
 def test_outside_a_request(capture_telemetry):
     """A call alone is a prediction; a pipeline's has feature extraction before."""
     model = Model()
-    call = _scope.begin_call(model, "predict", [[1], [2]], "test")
+    call = begin_call(model, "predict", [[1], [2]], "test")
     call.final_started()
     call.final_ended()
-    _scope.end_call(call, np.array([1.5, 2.5]))
+    end_call(call, np.array([1.5, 2.5]))
     span = capture_telemetry.assert_prediction("Model")
     assert span.attributes["ml.prediction.rows"] == 2
     assert [s.name for s in capture_telemetry.children(span)][:2] == STAGES[:2]
@@ -108,20 +109,20 @@ def test_explicit_stages_and_results_win(capture_telemetry):
 
 def test_explicit_prediction_in_a_request_gives_the_header(capture_telemetry):
     """The id of the response is the explicit prediction's."""
-    scope = _scope.begin_request()
+    scope = begin_request()
     with otelml.prediction("loan") as p:
         p.set_result(label="a")
-    _scope.end_request(scope)
+    end_request(scope)
     assert scope.prediction_id == p.id
     capture_telemetry.assert_prediction("loan")
 
 
 def test_failing_model(capture_telemetry):
     """An error in the model is the prediction's, in its inference stage."""
-    scope = _scope.begin_request()
+    scope = begin_request()
     error = ValueError("bad")
     _call(Model(), [[1]], error=error)
-    _scope.end_request(scope, error)
+    end_request(scope, error)
     span = capture_telemetry.assert_prediction("Model", error="ValueError", stages=STAGES)
     failed = [s.name for s in capture_telemetry.children(span) if "error.type" in s.attributes]
     assert failed == ["inference"]
@@ -129,9 +130,9 @@ def test_failing_model(capture_telemetry):
 
 def test_error_in_the_view_after_the_model(capture_telemetry):
     """An error after the model is the prediction's, in post-processing."""
-    scope = _scope.begin_request()
+    scope = begin_request()
     _call(Model(), [[1]], np.array([1]))
-    _scope.end_request(scope, KeyError("x"))
+    end_request(scope, KeyError("x"))
     span = capture_telemetry.assert_prediction("Model", error="KeyError", stages=STAGES)
     failed = [s.name for s in capture_telemetry.children(span) if "error.type" in s.attributes]
     assert failed == ["post_processing"]
@@ -139,8 +140,8 @@ def test_error_in_the_view_after_the_model(capture_telemetry):
 
 def test_request_without_a_model(capture_telemetry):
     """No model call, no prediction."""
-    scope = _scope.begin_request()
-    _scope.end_request(scope)
+    scope = begin_request()
+    end_request(scope)
     assert scope.prediction_id is None
     assert capture_telemetry.spans() == []
 
@@ -170,9 +171,9 @@ def test_inputs_are_not_kept(capture_telemetry):
 
     data = np.ones((2, 2))
     gone = weakref.ref(data)
-    scope = _scope.begin_request()
+    scope = begin_request()
     _call(Model(), data, np.array([1, 2]))
-    _scope.end_request(scope)
+    end_request(scope)
     capture_telemetry.flush()
     del data, scope
     gc.collect()
@@ -181,7 +182,7 @@ def test_inputs_are_not_kept(capture_telemetry):
 
 def test_without_init():
     """Nothing is done before init."""
-    assert _scope.begin_request() is None
-    assert _scope.begin_call(Model(), "predict", [[1]], "test") is None
-    _scope.end_call(None)
-    _scope.end_request(None)
+    assert begin_request() is None
+    assert begin_call(Model(), "predict", [[1]], "test") is None
+    end_call(None)
+    end_request(None)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otelml._prediction.tokens import MAX_LENGTH, Token, decode, encode, same_label
 from otelml.exceptions import FeedbackError
-from otelml.quality.tokens import MAX_LENGTH, Token, decode, encode, same_label
 
 TEXT = st.text(max_size=300)
 TOKENS = st.builds(

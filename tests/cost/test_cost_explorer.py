@@ -8,8 +8,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from otelml._cost.cost_explorer import CostError, hourly_rate
 from otelml.config import CostOptions
-from otelml.cost.cost_explorer import CostError, hourly_rate
 
 TODAY = date(2026, 3, 10)
 PERIOD = {"Start": "2026-03-02", "End": "2026-03-09"}

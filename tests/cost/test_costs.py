@@ -15,8 +15,8 @@ from botocore.stub import Stubber
 
 import otelml
 from otelml import _guard, _init, semconv
+from otelml._cost import Costs, check
 from otelml.config import Config, CostOptions, MetricOptions
-from otelml.cost import Costs, check
 from otelml.exceptions import ConfigurationError, MissingDependencyError
 from otelml.testing import capture
 from tests._processes import run
@@ -179,7 +179,7 @@ def test_a_child_forked_at_once_can_import_boto3():
         """
 import os, signal, time
 from otelml.config import CostOptions
-from otelml.cost import Costs, check
+from otelml._cost import Costs, check
 check(CostOptions(aws=True))
 costs = Costs(CostOptions(aws=True), first_look_s=0.0)
 costs.start()

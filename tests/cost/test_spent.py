@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from otelml.cost.spent import Spent
+from otelml._cost.spent import Spent
 
 
 class Clock:

@@ -18,8 +18,8 @@ from opentelemetry.trace import (
     TraceState,
 )
 
-from otelml._attributes import SharedAttributes
 from otelml._providers._encode import encode_spans_fast
+from otelml._spans.attributes import SharedAttributes
 
 VALUES = (
     st.text(max_size=300)

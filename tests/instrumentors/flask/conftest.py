@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from opentelemetry.trace import SpanKind
 
-from otelml import _scope
+from otelml._requests import begin_call, end_call
 from otelml.instrumentors.flask import FlaskMLInstrumentor
 from otelml.testing import capture
 
@@ -16,11 +16,11 @@ class Model:
     """A model whose calls are announced as a model library's instrumentor does."""
 
     def predict(self, rows=((1.0,),), error=None):
-        call = _scope.begin_call(self, "predict", rows, "test")
+        call = begin_call(self, "predict", rows, "test")
         if error is not None:
-            _scope.end_call(call, None, error)
+            end_call(call, None, error)
             raise error
-        _scope.end_call(call, [0] * len(rows))
+        end_call(call, [0] * len(rows))
         return [0] * len(rows)
 
 

@@ -13,8 +13,8 @@ from werkzeug.exceptions import BadRequest
 
 import otelml
 from otelml import semconv
+from otelml._prediction import tokens
 from otelml.config import Config, FeedbackOptions
-from otelml.quality import tokens
 
 _HEADER = "X-Prediction-Id"
 _PAUSE_S = 0.02

@@ -80,14 +80,14 @@ def test_server_fails(seen, app):
 
 def test_without_otelml_running(seen, app):
     """After ``shutdown`` the hooks only pass the request on."""
-    from otelml import _runtime
+    from otelml._prediction.runtime import current_runtime, install_runtime
 
-    before = _runtime.current()
-    _runtime.install(None)
+    before = current_runtime()
+    install_runtime(None)
     try:
         assert app.test_client().get("/").status_code == 200
     finally:
-        _runtime.install(before)
+        install_runtime(before)
     assert not seen.predictions()
 
 

@@ -21,7 +21,6 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.discovery import all_estimators
 
-from otelml import _scope
 from otelml.instrumentors import _patch, _sklearn_calls
 from otelml.instrumentors.sklearn import SklearnInstrumentor
 
@@ -94,7 +93,7 @@ def test_what_others_replaced_meanwhile_stays(instrumentor, monkeypatch):
     instrumentor.uninstrument()
     assert DummyClassifier.predict is theirs
     called = []
-    monkeypatch.setattr(_scope, "begin_call", lambda *args: called.append(args))
+    monkeypatch.setattr(_sklearn_calls, "begin_call", lambda *args: called.append(args))
     assert DummyClassifier().fit([[0]], [1]).predict([[0]]).tolist() == [1]
     assert called == []
     monkeypatch.undo()

@@ -1,0 +1,89 @@
+"""What is asked for at each collection: states, rather than things that happen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+
+from otelml import _guard, semconv
+from otelml._features import Summary
+from otelml._metrics.cardinality import Key, overflow
+from otelml.semconv import Kind, Metric
+
+Source = Callable[[], Iterable[tuple[float, dict[str, str]]]]
+
+
+class States(NamedTuple):
+    """Where the states of predictions are read; each is a call, by model and version.
+
+    Args:
+        active: Predictions under way.
+        models: The attributes of each model seen.
+        summaries: The features in each window.
+        worker_cpu_s: CPU time that the worker has used.
+    """
+
+    active: Callable[[], Iterable[tuple[tuple[str, str], int]]]
+    models: Callable[[], Iterable[Key]]
+    summaries: Callable[[], Sequence[tuple[tuple[str, str], Summary]]]
+    worker_cpu_s: Callable[[], float]
+
+
+def observe(meter: Meter, metric: Metric, source: Source) -> None:
+    """Make the observable instrument of ``metric``; ``source`` is asked at each collection."""
+
+    def callback(_: CallbackOptions) -> Iterable[Observation]:
+        measured = _guard.call(metric.name, lambda: list(source()))
+        return [Observation(value, attributes) for value, attributes in measured or ()]
+
+    create = {
+        Kind.OBSERVABLE_GAUGE: meter.create_observable_gauge,
+        Kind.OBSERVABLE_COUNTER: meter.create_observable_counter,
+        Kind.UP_DOWN_COUNTER: meter.create_observable_up_down_counter,
+    }[metric.kind]
+    create(metric.name, [callback], metric.unit, metric.description)
+
+
+def observe_states(meter: Meter, states: States, limit: int) -> None:
+    """Make the instruments that read ``states``, each of at most ``limit`` streams."""
+
+    def active() -> Iterable[tuple[float, dict[str, str]]]:
+        for name, count in list(states.active())[:limit]:
+            yield count, _model(name)
+
+    def features(part: str) -> Iterable[tuple[float, dict[str, str]]]:
+        for name, summary in states.summaries()[:limit]:
+            value = getattr(summary, part)
+            if value == value:  # noqa: PLR0124 - NaN: the last value was missing
+                yield value, {**_model(name), semconv.ML_FEATURE_NAME: summary.name}
+
+    observe(meter, semconv.ML_PREDICTION_ACTIVE, active)
+    observe(meter, semconv.ML_MODEL_INFO, lambda: [(1, dict(key)) for key in states.models()])
+    observe(meter, semconv.ML_FEATURE_LAST, lambda: features("last"))
+    observe(meter, semconv.ML_FEATURE_MIN, lambda: features("minimum"))
+    observe(meter, semconv.ML_FEATURE_MAX, lambda: features("maximum"))
+    observe(meter, semconv.ML_FEATURE_MEAN, lambda: features("mean"))
+    observe(meter, semconv.OTELML_WORKER_DURATION, lambda: [(states.worker_cpu_s(), {})])
+
+
+def _model(name: tuple[str, str]) -> dict[str, str]:
+    return {semconv.ML_MODEL_NAME: name[0], semconv.ML_MODEL_VERSION: name[1]}
+
+
+def observe_self(meter: Meter) -> None:
+    """Make the instruments by which otelml reports its own errors and folded streams."""
+    observe(
+        meter,
+        semconv.OTELML_ERRORS,
+        lambda: [(n, {semconv.OTELML_COMPONENT: c}) for c, n in list(_guard.errors.items())],
+    )
+    observe(
+        meter,
+        semconv.OTELML_CARDINALITY_OVERFLOW,
+        lambda: [
+            (n, {semconv.OTELML_INSTRUMENT: i, semconv.OTELML_ATTRIBUTE: a})
+            for (i, a), n in list(overflow.items())
+        ],
+    )

@@ -1,0 +1,35 @@
+"""What a user holds on the request thread: predictions, their stages and their ids."""
+
+from __future__ import annotations
+
+from otelml._prediction.calls import take_result
+from otelml._prediction.context import current_open, detach, opened, request_scope
+from otelml._prediction.decorators import predict, stage
+from otelml._prediction.ids import Ids
+from otelml._prediction.open import OpenPrediction
+from otelml._prediction.prediction import Prediction, current_prediction
+from otelml._prediction.recorder import Recorder
+from otelml._prediction.results import label_text, results_of
+from otelml._prediction.runtime import Runtime, current_runtime, install_runtime
+from otelml._prediction.tokens import Token
+
+__all__ = [
+    "Ids",
+    "OpenPrediction",
+    "Prediction",
+    "Recorder",
+    "Runtime",
+    "Token",
+    "current_open",
+    "current_prediction",
+    "current_runtime",
+    "detach",
+    "install_runtime",
+    "label_text",
+    "opened",
+    "predict",
+    "request_scope",
+    "results_of",
+    "stage",
+    "take_result",
+]

@@ -1,0 +1,151 @@
+"""A prediction under way on a request thread: its record, and what begins and ends it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from time import perf_counter_ns, time_ns
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.context import Context, attach, get_current, set_value
+
+from otelml import _guard
+from otelml._features import Snapshot, snapshot
+from otelml._prediction.calls import complete_from_calls
+from otelml._prediction.context import PREDICTION_KEY, leave, request_scope
+from otelml._prediction.results import results_of, row_count
+from otelml._prediction.runtime import Runtime, current_runtime
+from otelml._prediction.text import as_text, error_type
+from otelml._records.prediction import PredictionRecord, StageRecord
+from otelml._spans import LateStage, end_now, end_stage
+
+_logger = logging.getLogger("otelml")
+_MANY_WAITING = 128
+
+
+class OpenPrediction(PredictionRecord):
+    """A prediction that takes readings; without ``init`` it takes none.
+
+    Args:
+        model: Name of the model; that of ``init(model=)`` by default.
+        version: Version of the model.
+        variant: ``champion``, ``canary``, ``shadow``, or another.
+    """
+
+    __slots__ = ("outer", "own", "runtime", "token")
+
+    def __init__(
+        self, model: str | None, version: str | None = None, variant: str | None = None
+    ) -> None:
+        self.runtime = runtime = current_runtime()
+        config = runtime.config if runtime is not None else None
+        given = "" if model is None else as_text(model)
+        default = config.model_version if config and given in ("", config.model) else None
+        super().__init__(
+            given or (config.model if config else None) or "model",
+            (default or "") if version is None else as_text(version),
+            "" if variant is None else as_text(variant),
+        )
+        self.own: Context | None = None
+        self.outer: Context | None = None
+        self.token: Any = None
+
+    def start(self, handle: object, start_ns: int | None = None) -> None:
+        """Begin, at ``start_ns`` (nanoseconds since the epoch) where it began earlier.
+
+        Args:
+            handle: What ``current_prediction`` finds from now on.
+            start_ns: The start; now by default.
+        """
+        runtime = self.runtime
+        if runtime is None:
+            return
+        if self.start_ns:
+            _logger.warning(
+                "otelml: a prediction of model %s was entered twice; make a new one each time",
+                self.model,
+            )
+            return
+        self.perf_ns = perf_counter_ns()
+        self.anchor_ns = time_ns()
+        self.start_ns = self.anchor_ns if start_ns is None else start_ns
+        context = get_current()
+        self.spans = runtime.choose_spans()
+        name = f"predict {self.model}"
+        self.span = span = self.spans.start(name, context, self.start_ns)
+        self.records = span.is_recording()
+        runtime.active.change((self.model, self.version), 1)
+        self.outer = context
+        context = trace.set_span_in_context(span, context)
+        self.own = set_value(PREDICTION_KEY, handle, context)
+        self.token = attach(self.own)
+        scope = request_scope.get()
+        if scope is not None:
+            scope.last = self
+
+    def finish(self, exc: BaseException | None, end_ns: int | None = None) -> None:
+        """End; a second call does nothing."""
+        runtime = self.runtime
+        if runtime is None or self.end_ns or not self.start_ns:
+            return
+        self.end_ns = self.now_ns() if end_ns is None else end_ns
+        self.rows = row_count(self)
+        leave(self.own, self.token)
+        self.token = None
+        if exc is not None and not isinstance(exc, GeneratorExit):
+            self.error = error_type(exc)
+            self.exception = exc
+        runtime.active.change((self.model, self.version), -1)
+        _guard.call("prediction", self._close, runtime)
+
+    def _close(self, runtime: Runtime) -> None:
+        if self.calls:
+            complete_from_calls(self)
+        if self.records:
+            if self.spans.deferred:
+                self.spans.end(self.span, self.end_ns)
+            else:
+                end_now(self, results_of(self), runtime.ids.one(self))
+        features, queue = self.features, runtime.recorder.queue
+        if features is not None and features.rows > 1 and len(queue) > _MANY_WAITING:
+            self.features = Snapshot(features.rows, None)  # batches must not pile up in memory
+        runtime.recorder.submit(self)
+
+    # --- what is known ----------------------------------------------------------------------
+
+    def set_features(self, features: Any) -> None:
+        """Say what the model sees, where it was not known at the start."""
+        runtime = self.runtime
+        keep = runtime.config.metrics.feature_window_rows if runtime else 1
+        self.features = _guard.call("features", snapshot, features, keep)
+
+    @property
+    def id(self) -> str:
+        """The prediction id; empty without ``init``."""
+        if self.runtime is None:
+            return ""
+        return _guard.call("prediction id", self.runtime.ids.one, self) or ""
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """One prediction id a row."""
+        if self.runtime is None:
+            return [""] * row_count(self)
+        return _guard.call("prediction id", self.runtime.ids.all, self) or []
+
+    def finish_stage(self, stage: StageRecord) -> None:
+        """Take in a stage that has ended."""
+        if not self.end_ns:
+            self.stages.append(stage)
+            if stage.span is not None:
+                end_stage(self, stage)
+            return
+        _logger.warning(
+            "otelml: stage %s of model %s ended after its prediction; its time is not counted",
+            stage.name,
+            self.model,
+        )
+        if stage.span is not None and self.runtime is not None:
+            end_stage(self, stage)
+            self.runtime.recorder.submit(LateStage(self, stage))

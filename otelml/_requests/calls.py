@@ -1,0 +1,152 @@
+"""Auto mode: from the model calls that instrumentors see to predictions.
+
+A model library's instrumentor brackets each top-level call with :func:`begin_call` and
+:func:`end_call`. Neither raises.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any
+
+from otelml import _guard
+from otelml._features import Snapshot
+from otelml._prediction import (
+    OpenPrediction,
+    Prediction,
+    current_open,
+    current_runtime,
+    opened,
+    request_scope,
+    take_result,
+)
+from otelml._records.model import ModelInfo
+from otelml._records.prediction import Call, PredictionRecord
+from otelml._requests.models import identify
+from otelml._requests.request import RequestScope
+from otelml._requests.rows import same_rows
+
+_call: ContextVar[Call | None] = ContextVar("otelml-call", default=None)
+
+
+def current_call() -> Call | None:
+    """Return the top-level model call that encloses the caller; None outside one."""
+    return _call.get()
+
+
+def begin_call(model: Any, method: str, data: Any, framework: str) -> Call | None:
+    """Mark the start of a top-level model call.
+
+    Args:
+        model: The model object.
+        method: The method's name: ``predict``, ``predict_proba``, ``predict_log_proba``,
+            ``decision_function`` or ``score_samples``.
+        data: What it was called with, rows first.
+        framework: As registered with :func:`register_framework`.
+
+    Returns:
+        None where otelml is not initialised or the call is inside another one.
+    """
+    if current_runtime() is None or _call.get() is not None:
+        return None
+    return _guard.call("call", _begin_call, model, method, data, framework)
+
+
+def _begin_call(model: Any, method: str, data: Any, framework: str) -> Call:
+    runtime = current_runtime()
+    options = runtime.config if runtime is not None else None
+    info = identify(
+        model,
+        framework,
+        options.model if options else None,
+        options.model_version if options else None,
+    )
+    owner: OpenPrediction | None = current_open()
+    if owner is None or owner.end_ns or owner.inferred:
+        owner = _inferred(model, info, data)
+    call = Call(model, info, method, data, owner)
+    owner.calls.append(call)
+    if owner.features is None and owner.rows is None:
+        _guard.call("rows", _take_rows, owner, data)
+    call.token = _call.set(call)
+    alone = owner.inferred and not owner.in_request
+    call.start_ns = owner.start_ns if alone else owner.now_ns()
+    return call
+
+
+def _inferred(model: Any, info: ModelInfo, data: Any) -> OpenPrediction:
+    scope: RequestScope | None = request_scope.get()
+    if scope is not None and scope.closed:
+        scope = None  # a task that outlives its request
+    before = scope.open if scope is not None else None
+    if scope is not None and before is not None:
+        first = before.calls[0]
+        if any(not call.end_ns for call in before.calls):
+            scope = None  # another thread of the request is inside a model: keep them apart
+        elif first.model is model and same_rows(first.data, data):
+            return before
+        else:
+            scope.close(scope.now_ns(), None)
+    handle = Prediction(info.name, version=info.version)
+    prediction: OpenPrediction = opened(handle)
+    prediction.inferred = True
+    prediction.in_request = scope is not None
+    prediction.start(handle, scope.cursor_ns if scope is not None else None)
+    if scope is not None:
+        scope.open = scope.last = prediction
+    return prediction
+
+
+def end_call(call: Call | None, result: Any = None, error: BaseException | None = None) -> None:
+    """Mark the end of a model call.
+
+    Args:
+        call: What :func:`begin_call` returned.
+        result: What the model returned; a copy is kept.
+        error: What it raised.
+    """
+    if call is not None:
+        _guard.call("call", _end_call, call, result, error)
+
+
+def _end_call(call: Call, result: Any, error: BaseException | None) -> None:
+    owner = call.prediction
+    call.end_ns = owner.now_ns()
+    if call.token is not None:
+        _call.reset(call.token)
+        call.token = None
+    if error is not None:
+        call.error = error
+    elif not owner.has_own_result:
+        call.result = result
+        _guard.call("result", take_result, call)
+        call.result = None
+    if not owner.inferred:
+        _let_go(owner, call)
+    elif not owner.in_request and isinstance(owner, OpenPrediction):
+        owner.finish(error, call.end_ns)
+
+
+def _let_go(owner: PredictionRecord, call: Call) -> None:
+    """Keep of the calls of an explicit prediction what its end will ask for, and no inputs."""
+    call.data = call.model = None
+    calls = owner.calls
+    if len(calls) > 2 and calls[-2].error is None:  # noqa: PLR2004 - first and last tell the stages
+        del calls[-2]
+
+
+def _take_rows(owner: OpenPrediction, data: Any) -> None:
+    shape = getattr(data, "shape", None)
+    if shape is None:
+        rows = len(data) if hasattr(data, "__len__") else 1
+    else:
+        rows = int(shape[0]) if len(shape) else 1
+    if isinstance(data, (list, tuple)) and (not data or not _is_row(data[0])):
+        owner.features = Snapshot(rows, None)  # texts, for example
+    else:
+        owner.set_features(data)
+    owner.rows = rows
+
+
+def _is_row(item: Any) -> bool:
+    return hasattr(item, "__len__") and not isinstance(item, (str, bytes))

@@ -1,0 +1,1 @@
+"""The boot sequence: options, providers, pipeline, instrumentors, life and end."""

@@ -1,0 +1,136 @@
+"""What the worker does with a label: its span, its log event, its measurements."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
+
+from otelml import semconv
+from otelml._feedback import FeedbackRecord, RejectedRecord
+from otelml._metrics import Instruments, Key, Sums
+from otelml._prediction import Runtime
+from otelml._spans import DeferredSpan
+from otelml._worker.log_records import EVENT_NAME, write_record
+
+_feedback_log = logging.getLogger("otelml.feedback")
+
+
+class Labels:
+    """Turns labels into spans, log events and measurements.
+
+    Args:
+        runtime: Gives the way to make spans.
+        instruments: None where metrics are turned off.
+        sums: Counts that are written a chunk at a time.
+    """
+
+    def __init__(self, runtime: Runtime, instruments: Instruments | None, sums: Sums) -> None:
+        self._runtime = runtime
+        self._to = instruments
+        self._sums = sums
+
+    def take(self, record: FeedbackRecord) -> None:
+        """Take one label."""
+        _emit_span(record, self._runtime.choose_spans())
+        if record.result.outcome == semconv.OUTCOME_CONFLICT:
+            _log_conflict(record)
+        if self._to is not None:
+            self._measure(record, self._to)
+
+    def reject(self, record: RejectedRecord) -> None:
+        """Count a label that was refused."""
+        if self._to is not None:
+            self._count_rejected(self._to, record.reason)
+
+    def _count_rejected(self, to: Instruments, reason: str) -> None:
+        self._sums.add(to.feedback_rejected, ((semconv.ML_FEEDBACK_REASON, reason),))
+
+    def _measure(self, record: FeedbackRecord, to: Instruments) -> None:
+        token, result = record.token, record.result
+        if result.outcome == semconv.OUTCOME_DUPLICATE:
+            self._count_rejected(to, "duplicate")
+            return
+        if result.outcome == semconv.OUTCOME_CONFLICT:
+            # The first label is counted already and a counter cannot take it back.
+            self._count_rejected(to, "conflict")
+        key: Key = (
+            (semconv.ML_MODEL_NAME, token.model),
+            (semconv.ML_MODEL_VERSION, token.version),
+        )
+        if token.variant:
+            key = (*key, (semconv.ML_MODEL_VARIANT, token.variant))
+        origin = (semconv.ML_FEEDBACK_SOURCE, record.source)
+        to.feedback_delay.write(result.delay_s, (*key, origin))
+        labels = (
+            (semconv.ML_LABEL_ACTUAL, "" if token.is_value else result.actual),
+            (semconv.ML_LABEL_PREDICTED, "" if token.is_value else token.label),
+        )
+        self._sums.add(to.feedback, (*key, *labels, origin))
+
+
+def _log_conflict(record: FeedbackRecord) -> None:
+    """Log that one source gave two labels for one prediction."""
+    result = record.result
+    extra = {
+        EVENT_NAME: semconv.EVENT_FEEDBACK_CONFLICT,
+        semconv.ML_MODEL_NAME: result.model,
+        semconv.ML_LABEL_ACTUAL: result.actual,
+        semconv.ML_FEEDBACK_SOURCE: record.source,
+    }
+    message = (
+        f"two labels from {record.source} for one prediction of {result.model}: "
+        f"{record.previous}, now {result.actual}"
+    )
+    span = trace.NonRecordingSpan(_context_of(record))
+    write_record(_feedback_log, logging.WARNING, message, extra, span, time.time_ns())
+
+
+def _context_of(record: FeedbackRecord) -> SpanContext:
+    token = record.token
+    flags = TraceFlags(TraceFlags.SAMPLED)
+    return SpanContext(token.trace_id, token.span_id, is_remote=True, trace_flags=flags)
+
+
+def _emit_span(record: FeedbackRecord, spans: Any) -> None:
+    """Emit the span of a label: a trace of its own, linked to the prediction's."""
+    target = _context_of(record)
+    links = (Link(target),) if target.is_valid and record.token.traced else ()
+    name = semconv.SPAN_FEEDBACK.format(model=record.token.model)
+    now = time.time_ns()
+    span = spans.start(name, Context(), now, links)
+    if not span.is_recording():
+        return
+    attributes = _attributes(record)
+    end = max(time.time_ns(), now + 1)  # a span of no length is a negative one to Jaeger
+    if isinstance(span, DeferredSpan):
+        spans.end(span, end)
+        span.complete(attributes, None)
+        return
+    span.set_attributes(attributes)
+    span.set_status(Status(StatusCode.UNSET))
+    spans.end(span, end)
+
+
+def _attributes(record: FeedbackRecord) -> dict[str, Any]:
+    token, result = record.token, record.result
+    attributes: dict[str, Any] = {
+        semconv.ML_MODEL_NAME: token.model,
+        semconv.ML_FEEDBACK_SOURCE: record.source,
+        semconv.ML_FEEDBACK_DELAY_ATTRIBUTE: result.delay_s,
+        semconv.ML_LABEL_ACTUAL: result.actual,
+        semconv.ML_FEEDBACK_OUTCOME: result.outcome,
+    }
+    if token.version:
+        attributes[semconv.ML_MODEL_VERSION] = token.version
+    if token.variant:
+        attributes[semconv.ML_MODEL_VARIANT] = token.variant
+    if token.label:
+        attributes[semconv.ML_LABEL_PREDICTED] = token.label
+    if record.reviewer:
+        attributes[semconv.ML_FEEDBACK_REVIEWER] = record.reviewer
+    return attributes

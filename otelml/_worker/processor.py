@@ -1,0 +1,95 @@
+"""What the worker does with each record, by its kind."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from otelml._feedback import FeedbackRecord, RejectedRecord
+from otelml._metrics import Instruments, Sums
+from otelml._prediction import Runtime, results_of
+from otelml._records.prediction import PredictionRecord
+from otelml._spans import LateStage, complete_spans, complete_stage, prediction_attributes
+from otelml._worker.events import log_prediction, warn
+from otelml._worker.labels import Labels
+from otelml._worker.measurements import Measurements, low_confidences
+from otelml._worker.windows import Windows
+
+_MAX_WARNINGS = 1000
+
+
+class Processor:
+    """Turns records into spans, measurements, log events and windows.
+
+    Args:
+        runtime: The running parts: options, ids, spans.
+        instruments: None where metrics are turned off.
+    """
+
+    def __init__(self, runtime: Runtime, instruments: Instruments | None) -> None:
+        config = runtime.config
+        self._logs = config.logs
+        self._low = config.metrics.low_confidence
+        self._ids = runtime.ids
+        self._sums = Sums()
+        self._labels = Labels(runtime, instruments, self._sums)
+        self._measurements: Measurements | None = None
+        self.windows = Windows(config.metrics.feature_window_rows)
+        if instruments is not None:
+            self._measurements = Measurements(instruments, config.metrics, self._sums)
+        self._warned: set[tuple[str, str]] = set()
+
+    def handle(self, record: Any) -> None:
+        """Take one record."""
+        if isinstance(record, PredictionRecord):
+            self._prediction(record)
+        elif isinstance(record, FeedbackRecord):
+            self._labels.take(record)
+        elif isinstance(record, RejectedRecord):
+            self._labels.reject(record)
+        elif isinstance(record, LateStage):
+            complete_stage(*record)
+
+    def after_chunk(self) -> None:
+        """Write the sums gathered since the last time: one call a stream, not one a record."""
+        self._sums.write()
+
+    def after_fork(self) -> None:
+        """Forget what the parent has seen: it reports that itself."""
+        self._sums.clear()
+        self.windows.clear()
+        if self._measurements is not None:
+            self._measurements.models.clear()
+
+    def models(self) -> list[Any]:
+        """Return the attributes of each model seen."""
+        return list(self._measurements.models) if self._measurements is not None else []
+
+    def _prediction(self, record: PredictionRecord) -> None:
+        results = results_of(record)
+        attributes = prediction_attributes(record, results, self._ids.one(record))
+        problems = list(results.problems)
+        try:
+            complete_spans(record, attributes)
+        finally:
+            if self._measurements is not None:
+                self._measurements.take(record, results)
+                mismatch = self.windows.take(record)
+                if mismatch is not None:
+                    self._measurements.count_mismatch(record, mismatch.reason)
+                    problems.append(mismatch.problem)
+        if self._logs.enabled and (
+            record.error
+            or low_confidences(results, self._low)
+            or random.random() < self._logs.sample_ratio
+        ):
+            log_prediction(record, attributes, self._logs)
+        for problem in problems:
+            self._warn_once(record, problem)
+        record.features = record.exception = None
+
+    def _warn_once(self, record: PredictionRecord, problem: str) -> None:
+        kind = (record.model, problem.split(" ", 1)[0])
+        if kind not in self._warned and len(self._warned) < _MAX_WARNINGS:
+            self._warned.add(kind)
+            warn(record, "otelml: model %s: %s", record.model, problem)

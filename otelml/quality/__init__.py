@@ -1,1 +1,0 @@
-"""Labels for predictions: the tokens that carry a prediction to its label."""
