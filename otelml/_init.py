@@ -41,7 +41,7 @@ class Telemetry:
         from otelml import instrumentors
         from otelml._lifecycle import Lifecycle
         from otelml._providers import configure_providers, create_providers
-        from otelml._startup.pipeline import Pipeline
+        from otelml._startup import Pipeline
 
         self.config = config
         self._ended = False

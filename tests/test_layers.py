@@ -72,3 +72,36 @@ def test_broad_excepts_are_in_the_guard():
         and ast.unparse(handler.type) == "Exception"
     }
     assert not found
+
+
+DOORS = {"_records", "_prediction.tokens", "_feedback.records"}
+"""Files that name a data type may be imported by name; all else by what a room exports."""
+
+
+def test_a_room_is_entered_by_its_door():
+    """No module reaches into another private room past what that room exports."""
+    found = set()
+    for path, tree in _modules():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith(
+                "otelml._"
+            ):
+                continue
+            room, _, rest = node.module.removeprefix("otelml.").partition(".")
+            outside = path.parts[0] != room and (PACKAGE / room).is_dir()
+            if outside and rest and room not in DOORS and f"{room}.{rest}" not in DOORS:
+                found.add(f"{path}:{node.lineno}: {node.module}")
+    assert not found
+
+
+def test_a_room_says_what_it_does_in_one_sentence_and_holds_no_code():
+    """An ``__init__.py`` is a docstring and a list of exports."""
+    allowed = (ast.Import, ast.ImportFrom)
+    for path, tree in _modules():
+        if path.name != "__init__.py":
+            continue
+        body = [n for n in tree.body if not isinstance(n, allowed)]
+        assert ast.get_docstring(tree), path
+        for node in body[1:]:
+            names = [ast.unparse(t) for t in getattr(node, "targets", ())]
+            assert names == ["__all__"], f"{path}:{node.lineno}"

@@ -97,11 +97,11 @@ def test_a_forked_worker_makes_no_predictions(telemetry):
         from sklearn.datasets import make_classification
         from sklearn.ensemble import BaggingClassifier
         from sklearn.linear_model import LogisticRegression
-        from otelml._requests import begin_call
+        from otelml.instrumentors import _sklearn_calls as calls
         from otelml.testing import capture
 
         log = tempfile.NamedTemporaryFile("a", delete=False)
-        plain = begin_call
+        plain = calls.begin_call
 
         def noted(model, method, data, framework):
             with open(log.name, "a") as file:
@@ -110,7 +110,7 @@ def test_a_forked_worker_makes_no_predictions(telemetry):
 
         if __name__ == "__main__":
             X, y = make_classification(random_state=0)
-            begin_call = noted
+            calls.begin_call = noted
             with capture():
                 model = BaggingClassifier(LogisticRegression(), 4).fit(X, y)
                 model.set_params(n_jobs=2)
