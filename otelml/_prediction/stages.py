@@ -14,29 +14,34 @@ from otelml._prediction.text import as_text, error_type
 from otelml._records.prediction import StageRecord
 
 
-class Stage:
+class Stage(StageRecord):
     """One stage of a prediction: a context manager, sync and async.
+
+    It is its own record: a prediction makes three of these, and one object each is cheaper.
 
     Args:
         prediction: The prediction it belongs to; None makes it do nothing.
         name: ``feature_extraction``, ``inference``, ``post_processing``, or a name of your own.
     """
 
-    __slots__ = ("_context", "_prediction", "_record", "_token")
+    __slots__ = ("_context", "_prediction", "_token")
 
     def __init__(self, prediction: OpenPrediction | None, name: str) -> None:
         self._prediction = prediction
-        self._record = StageRecord(name if type(name) is str else as_text(name))
         self._token: Any = None
+        self.name = name if type(name) is str else as_text(name)
+        self.inferred = False
+        self.error = ""
+        self.span = None
+        self.start_ns = self.end_ns = 0
 
     def __enter__(self) -> Stage:
         owner = self._prediction
         if owner is not None and owner.runtime is not None:
-            record = self._record
-            record.start_ns = owner.now_ns()
+            self.start_ns = owner.now_ns()
             if owner.records:
                 context = get_current()
-                span = record.span = owner.spans.start(record.name, context, record.start_ns)
+                span = self.span = owner.spans.start(self.name, context, self.start_ns)
                 self._context = trace.set_span_in_context(span, context)
                 self._token = attach(self._context)
         return self
@@ -50,13 +55,13 @@ class Stage:
         owner = self._prediction
         if owner is None or owner.runtime is None:
             return
-        record = self._record
-        record.end_ns = owner.now_ns()
+        self.end_ns = owner.now_ns()
         if self._token is not None:
             leave(self._context, self._token, beneath=owner.end_ns != 0)
+            self._token = None
         if exc is not None and not isinstance(exc, GeneratorExit):
-            record.error = error_type(exc)
-        owner.finish_stage(record)
+            self.error = error_type(exc)
+        owner.finish_stage(self)
 
     async def __aenter__(self) -> Stage:
         return self.__enter__()
