@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-WEB = Path(__file__).parents[2] / "otelml" / "viewer" / "web"
+WEB = Path(__file__).parents[2] / "otelml" / "viewer" / "web" / "static"
 OWN = sorted(
     file
     for file in WEB.rglob("*")
