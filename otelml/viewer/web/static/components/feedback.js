@@ -45,7 +45,7 @@ export const Failed = ({ what, error, onRetry }) => html`
     <button class="button" onClick=${onRetry}>Retry</button>
   </div>`;
 
-export const Skeleton = ({ rows = 8 }) => html`
+const Skeleton = ({ rows = 8 }) => html`
   <div class="skeleton" role="status" aria-label="Loading">
     ${Array.from({ length: rows }, (_, index) => html`<div key=${index} class="bone"></div>`)}
   </div>`;

@@ -2,7 +2,7 @@
 import * as format from "../lib/format.js";
 import { html, useMemo } from "../lib/html.js";
 import * as plots from "../lib/plots.js";
-import { labelColour, stageColour } from "../lib/semantic.js";
+import { labelColour, stageColour } from "../lib/theme.js";
 import { Panel } from "./bits.js";
 import { Chart } from "./chart.js";
 

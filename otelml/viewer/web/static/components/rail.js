@@ -9,7 +9,7 @@ const IDLE_MS = 90e3;
 const SCREENS = [["models", "Models"], ["traces", "Traces"], ["metrics", "Metrics"], ["logs", "Logs"]];
 
 /** @returns {{name: string, label: string, title: string}} */
-export function describe(status, reachable, now = Date.now()) {
+function describe(status, reachable, now = Date.now()) {
   if (!reachable || status?.state === "unreachable") {
     return { name: "dropping", label: "offline", title: "The viewer does not answer." };
   }

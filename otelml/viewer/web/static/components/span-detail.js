@@ -1,8 +1,9 @@
 /** What is known of the selected span: attributes, status, links, logs. */
 import * as format from "../lib/format.js";
 import { html } from "../lib/html.js";
+import { ATTRIBUTE } from "../lib/names.js";
 import { href, path } from "../lib/router.js";
-import { ATTRIBUTE, stageColour } from "../lib/semantic.js";
+import { stageColour } from "../lib/theme.js";
 import { When } from "./bits.js";
 import { Copy } from "./feedback.js";
 import { LogLine } from "./log-line.js";

@@ -1,7 +1,7 @@
 /** One line of the waterfall: the tree on the left, the bar on the right. */
 import * as format from "../lib/format.js";
 import { cls, html } from "../lib/html.js";
-import { stageColour } from "../lib/semantic.js";
+import { stageColour } from "../lib/theme.js";
 import { Icon } from "./icons.js";
 
 const INDENT_PX = 14;
@@ -9,7 +9,7 @@ const MOST_INDENT = 12;
 const share = (part, whole) => `${whole > 0 ? (100 * part) / whole : 0}%`;
 
 /** Stretches of a span in which none of its children ran. */
-export function selfParts(span, children) {
+function selfParts(span, children) {
   const parts = [];
   let at = span.offset;
   const end = span.offset + span.duration;

@@ -8,7 +8,7 @@ const ROW_PX = 24;
 const TICKS = [0, 0.25, 0.5, 0.75, 1];
 
 /** Children by parent, in the order of the list. */
-export function childrenOf(spans) {
+function childrenOf(spans) {
   const map = new Map();
   for (const span of spans) {
     if (!span.parent_id) continue;

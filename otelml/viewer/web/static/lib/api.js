@@ -3,7 +3,7 @@
 const listeners = new Set();
 let reachable = true;
 
-export class ApiError extends Error {
+class ApiError extends Error {
   /** @param {string} message @param {number} status 0 when nothing answered */
   constructor(message, status) {
     super(message);
@@ -25,7 +25,7 @@ function setReachable(next) {
   for (const listener of listeners) listener(next);
 }
 
-export function apiUrl(path, params = {}) {
+function apiUrl(path, params = {}) {
   const query = new URLSearchParams();
   for (const [key, value] of Object.entries(params)) {
     if (value !== undefined && value !== null && value !== "" && value !== false) query.set(key, value);

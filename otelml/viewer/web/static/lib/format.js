@@ -76,7 +76,7 @@ export function rate(value) {
   return `${(value * 3600).toFixed(1)}/h`;
 }
 
-export function bytes(value) {
+function bytes(value) {
   if (!isNumber(value)) return missing;
   const steps = ["B", "KiB", "MiB", "GiB", "TiB"];
   let size = value;

@@ -55,11 +55,10 @@ function connect() {
   disconnect();
   source = new EventSource("/api/live");
   source.onopen = stopPolling;
-  const onData = (event) => {
-    try { setStatus({ ...status, ...JSON.parse(event.data) }); } catch { /* a heartbeat without a body */ }
+  source.addEventListener("data", (event) => {
+    setStatus(JSON.parse(event.data));
     announce();
-  };
-  for (const name of ["message", "data", "status", "update"]) source.addEventListener(name, onData);
+  });
   source.onerror = () => {
     startPolling();
     if (source?.readyState === EventSource.CLOSED) setTimeout(connect, POLL_MS);

@@ -4,7 +4,7 @@ import { route, setParams } from "./router.js";
 export const RANGES = {
   "5m": 300e3, "15m": 900e3, "1h": 3600e3, "6h": 21600e3, "24h": 86400e3, all: null,
 };
-export const DEFAULT_RANGE = "15m";
+const DEFAULT_RANGE = "15m";
 let frozenAt = null;
 
 /**

@@ -7,9 +7,10 @@ import { useData } from "../lib/data.js";
 import * as format from "../lib/format.js";
 import { cls, html, useMemo } from "../lib/html.js";
 import { useStatus } from "../lib/live.js";
+import { ATTRIBUTE, METRIC } from "../lib/names.js";
 import { seconds, xRange } from "../lib/plots.js";
 import { setParams } from "../lib/router.js";
-import { seriesColour, stageColour, ATTRIBUTE } from "../lib/semantic.js";
+import { seriesColour, stageColour } from "../lib/theme.js";
 
 const MOST_LINES = 12;
 const AGGREGATES = { rate: "rate", sum: "sum", last: "last", avg: "mean", p50: "p50", p90: "p90", p95: "p95", p99: "p99" };
@@ -88,7 +89,7 @@ function Metric({ metric, params, bounds, tick }) {
 }
 
 /** The metric that says most, where nobody has picked one. */
-const FIRST = ["ml.prediction.duration", "http.server.request.duration"];
+const FIRST = [METRIC.predictionDuration, "http.server.request.duration"];
 function firstMetric(metrics) {
   for (const name of FIRST) {
     const found = metrics.find((each) => each.name === name);

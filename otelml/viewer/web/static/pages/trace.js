@@ -6,8 +6,8 @@ import { visible, Waterfall } from "../components/waterfall.js";
 import { useData } from "../lib/data.js";
 import * as format from "../lib/format.js";
 import { html, useEffect, useMemo, useRef, useState } from "../lib/html.js";
+import { ATTRIBUTE } from "../lib/names.js";
 import { back, href, path, setParams } from "../lib/router.js";
-import { ATTRIBUTE } from "../lib/semantic.js";
 
 const typing = () => /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName);
 

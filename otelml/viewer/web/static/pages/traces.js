@@ -8,9 +8,9 @@ import { useData } from "../lib/data.js";
 import * as format from "../lib/format.js";
 import { html, useEffect, useMemo, useRef, useState } from "../lib/html.js";
 import { useStatus } from "../lib/live.js";
+import { STAGES } from "../lib/names.js";
 import { xRange } from "../lib/plots.js";
 import { href, path, setParams } from "../lib/router.js";
-import { STAGES } from "../lib/semantic.js";
 import { zoom } from "../lib/time.js";
 
 const LIMIT = 500;
