@@ -12,7 +12,6 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
 from otelml.viewer.decode import decode_metrics
 from otelml.viewer.queries import list_metrics, query_metric
-from otelml.viewer.queries.promql import promql
 from otelml.viewer.store import Store
 
 NS = 1_000_000_000
@@ -185,22 +184,3 @@ def test_the_list_describes_each_metric(store):
         "attributes": ["service.instance.id", "service.name"], "series": 1, "services": ["s"],
         "aggs": ["rate", "sum", "last"], "default_agg": "rate", "temporality": "cumulative",
     }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (("ml.predictions", "{prediction}", "counter", "rate", ["ml.model.name"], [], 60),
-         "sum by (ml_model_name) (rate(ml_predictions_total[1m]))"),
-        (("ml.prediction.duration", "s", "histogram", "p95", [], [("ml.model.name", 'a"b')], 10),
-         ('histogram_quantile(0.95, sum by (le) (rate('
-         'ml_prediction_duration_seconds_bucket{ml_model_name="a\\"b"}[1m])))')),
-        (("ml.feature.reference.ratio", "1", "gauge", "last", [], [], 300),
-         "avg (ml_feature_reference_ratio)"),
-        (("process.memory.usage", "By", "updown", "last", [], [], 300),
-         "sum (process_memory_usage_bytes)"),
-    ],
-)  # fmt: skip
-def test_promql_has_the_names_that_prometheus_gives(arguments, expected):
-    """By the default OTLP translation."""
-    assert promql(*arguments) == expected

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import json
 import time
@@ -11,17 +10,12 @@ import zlib
 import grpc
 import pytest
 from google.rpc.status_pb2 import Status
-from hypothesis import given
-from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
-from otelml.exceptions import ConfigurationError, PortInUseError
-from otelml.viewer import Viewer
-from otelml.viewer.decode import parse_json
 from otelml.viewer.receive import http_receiver
 from otelml.viewer.store import StoreUnavailableError
 
@@ -174,45 +168,3 @@ def test_a_failing_store_asks_the_sender_to_come_back(viewer, post, monkeypatch)
         TraceServiceStub(channel).Export(request())
     assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "grpc-status-details-bin" in dict(caught.value.trailing_metadata())
-
-
-@pytest.mark.parametrize("option", ["grpc_port", "http_port", "web_port"])
-def test_a_taken_port_is_named_with_its_option(viewer, option):
-    """Nothing of the second viewer is left running."""
-    taken = getattr(viewer.ports, option.removesuffix("_port"))
-    ports = {"grpc_port": 0, "http_port": 0, "web_port": 0, option: taken}
-    with pytest.raises(PortInUseError, match=rf"{taken}.*--{option.replace('_', '-')}"):
-        Viewer(**ports).start()
-
-
-def test_a_host_that_is_not_ours_is_refused():
-    """The message names the option."""
-    with pytest.raises(ConfigurationError, match=r"--host 203\.0\.113\.9"):
-        Viewer("203.0.113.9", 0, 0, 0).start()
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["resourceSpans", "spans", "traceId", "key"]), inner)
-    ),
-    max_leaves=15,
-)
-
-
-@given(json_values)
-def test_any_json_is_a_message_or_a_value_error(value):
-    """No other exception leaves the parser."""
-    with contextlib.suppress(ValueError):
-        parse_json(json.dumps(value).encode(), ExportTraceServiceRequest())
-
-
-@given(st.binary(min_size=16, max_size=16), st.binary(min_size=8, max_size=8), st.text())
-def test_json_and_protobuf_agree(trace_id, span_id, name):
-    """The same span comes out of both."""
-    body = {"resourceSpans": [{"scopeSpans": [{"spans": [
-        {"traceId": trace_id.hex(), "spanId": span_id.hex(), "name": name}]}]}]}  # fmt: skip
-    parsed = parse_json(json.dumps(body).encode(), ExportTraceServiceRequest())
-    (span,) = parsed.resource_spans[0].scope_spans[0].spans
-    assert (span.trace_id, span.span_id, span.name) == (trace_id, span_id, name)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import signal
-import subprocess
-import sys
 import time
 import urllib.request
 
@@ -223,25 +220,3 @@ def test_live_events_follow_what_is_stored(viewer, seed):
                 requests = seed.Fleet(now).period(now - 9 * NS, now)
                 seed.send(f"http://127.0.0.1:{viewer.ports.http}", requests)
     assert states[0] == 0 < states[1]
-
-
-def test_it_ends_on_a_signal_and_leaves_no_file(tmp_path):
-    """The temporary database goes with the process."""
-    code = (
-        "from otelml.viewer import Viewer\n"
-        "v = Viewer(grpc_port=0, http_port=0, web_port=0)\n"
-        "start = v.start\n"
-        "v.start = lambda: (start(), print('up', flush=True))\n"
-        "v.serve_until_signal()\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={"TMPDIR": str(tmp_path), "PATH": ""},
-    )
-    assert process.stdout.readline() == "up\n"
-    assert len(list(tmp_path.iterdir())) == 1
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
-    assert list(tmp_path.iterdir()) == []
