@@ -20,9 +20,7 @@ from typing import Any
 import psutil
 
 from otelml.viewer import Viewer
-from otelml.viewer.decode_logs import decode_logs
-from otelml.viewer.decode_metrics import decode_metrics
-from otelml.viewer.decode_traces import decode_traces
+from otelml.viewer.decode import decode_logs, decode_metrics, decode_traces
 from otelml.viewer.store import Store
 
 _NS = 1_000_000_000

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from otelml.viewer.viewer import Viewer
+from otelml.viewer import Viewer
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 

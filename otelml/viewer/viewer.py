@@ -18,10 +18,9 @@ from otelml.exceptions import ConfigurationError, MissingDependencyError, PortIn
 try:
     import uvicorn
 
-    from otelml.viewer.receive_grpc import create_grpc_server
-    from otelml.viewer.receive_http import create_otlp_app
+    from otelml.viewer.receive import create_grpc_server, create_otlp_app
     from otelml.viewer.store import Store
-    from otelml.viewer.web_app import WebApp
+    from otelml.viewer.web import WebApp
 except ImportError as error:
     raise MissingDependencyError("otelml view", "viewer") from error
 

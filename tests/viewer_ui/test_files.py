@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-WEB = Path(__file__).parents[2] / "otelml" / "viewer" / "web"
+WEB = Path(__file__).parents[2] / "otelml" / "viewer" / "web" / "static"
 OWN = sorted(
     file
     for file in WEB.rglob("*")
@@ -72,3 +72,14 @@ def test_index_has_no_inline_script_or_style() -> None:
     assert re.findall(r"<script(?![^>]*\bsrc=)[^>]*>", page) == []
     assert "<style" not in page
     assert " style=" not in page
+
+
+def test_names_of_otelml_are_in_the_generated_file() -> None:
+    """A name spelled in a page would be missed when it changes."""
+    found = {
+        f"{file.name}: {name}"
+        for file in OWN
+        if file.name != "names.js"
+        for name in re.findall(r'"(ml\.[a-z_.]+)"', file.read_text())
+    }
+    assert found == set()

@@ -9,7 +9,6 @@ from typing import Any
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from otelml.viewer.decode_logs import LEVELS
 from otelml.viewer.queries.window import (
     MAX_TOTAL,
     NS_PER_MS,
@@ -23,8 +22,8 @@ from otelml.viewer.queries.window import (
     number,
     window_of,
 )
-from otelml.viewer.rollups import FINE_S
-from otelml.viewer.values import attributes, plain
+from otelml.viewer.records import LEVELS, attributes, plain
+from otelml.viewer.store import FINE_S
 
 _MAX_TRACE_LOGS = 1000
 _MAX_HISTOGRAM_ROWS = 200_000

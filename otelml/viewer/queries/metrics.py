@@ -8,9 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from otelml.semconv import SERVICE_NAME
-from otelml.viewer.buckets import add_to
-from otelml.viewer.decode_metrics import COUNTER, GAUGE, HISTOGRAM, SUMMARY, UPDOWN
-from otelml.viewer.histograms import bucket_quantile
 from otelml.viewer.queries.points import (
     Series,
     find_series,
@@ -18,7 +15,8 @@ from otelml.viewer.queries.points import (
     interval_s,
     sums_by_slot,
 )
-from otelml.viewer.queries.promql import promql
+from otelml.viewer.queries.promql import QUANTILE_AGGS, promql
+from otelml.viewer.queries.quantiles import add_to, bucket_quantile
 from otelml.viewer.queries.rollup_sums import resolution_of
 from otelml.viewer.queries.window import (
     NS_PER_MS,
@@ -28,9 +26,9 @@ from otelml.viewer.queries.window import (
     number,
     window_of,
 )
-from otelml.viewer.rollups import COARSE_S
+from otelml.viewer.records import COUNTER, GAUGE, HISTOGRAM, SUMMARY, UPDOWN
+from otelml.viewer.store import COARSE_S
 
-QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 _AGGS = {
     COUNTER: ("rate", "sum", "last"),
     UPDOWN: ("last", "avg", "sum"),
@@ -151,8 +149,8 @@ def _evaluate(
     kind: str,
     agg: str,
 ) -> Values:
-    if agg in QUANTILES:
-        return _quantiles(connection, members, window, slots, QUANTILES[agg])
+    if agg in QUANTILE_AGGS:
+        return _quantiles(connection, members, window, slots, QUANTILE_AGGS[agg])
     totals: dict[int, list[float]] = {}
     for each in members:
         for slot, added in sums_by_slot(connection, each.id, window, slots).items():

@@ -1,4 +1,4 @@
-"""The models page: every model version in a row, and one model in full."""
+"""The models page: every model version in a row."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
+from otelml.viewer.queries.feedback import Confusion, ModelKey, feedback
+from otelml.viewer.queries.metric_models import unseen
+from otelml.viewer.queries.model_row import Measured, model_row
+from otelml.viewer.queries.rollup_sums import Sums, read, resolution_of
+from otelml.viewer.queries.window import Slots, Window, window_of
+from otelml.viewer.store import split
 
-from otelml import semconv
-from otelml.viewer.histograms import CONFIDENCE_EDGES, EDGES_MS
-from otelml.viewer.queries import metric_models
-from otelml.viewer.queries.rollup_sums import Row, Sums, read, resolution_of
-from otelml.viewer.queries.window import NS_PER_MS, NotFoundError, Slots, Window, window_of
-from otelml.viewer.rollups import MAX_LABELS
-from otelml.viewer.write_spans import split
-
-FAILING, WATCH = 0.10, 0.02
 _SPARKLINE = 30
 _MAX_MODELS = 500
-_MAX_EXEMPLARS = 200
 _ORDER = {"failing": 0, "watch": 1, "ok": 2}
 
 
@@ -36,30 +31,38 @@ class Model(NamedTuple):
     last_ns: int | None
     services: str | None
 
+    @property
+    def key(self) -> ModelKey:
+        """Its name, version and variant."""
+        return self.name, self.version, self.variant
+
 
 def list_models(connection: sqlite3.Connection, params: Mapping[str, str]) -> dict[str, Any]:
     """Answer GET /api/models."""
     window = window_of(params, connection)
-    slots = _spark_slots(window)
+    slots = spark_slots(window)
     return {
         "from": window.from_ms,
         "to": window.to_ms,
         "step": slots.step_s * 1000.0,
-        "models": _listed(connection, window, None, params.get("service")),
+        "models": listed(connection, window, None, params.get("service")),
     }
 
 
-def _spark_slots(window: Window) -> Slots:
+def spark_slots(window: Window) -> Slots:
+    """Return the slots of a sparkline."""
     return window.slots(resolution_of(window), (window.to_ms - window.from_ms) / _SPARKLINE)
 
 
-def _listed(
+def listed(
     connection: sqlite3.Connection, window: Window, name: str | None, service: str | None
 ) -> list[dict[str, Any]]:
     """Return the rows of all models, or of one."""
-    slots = _spark_slots(window)
-    models = [m for m in _models(connection, name) if not service or service in split(m.services)]
-    feedback = metric_models.feedback(connection, window, slots, name)
+    slots = spark_slots(window)
+    models = [
+        m for m in find_models(connection, name) if not service or service in split(m.services)
+    ]
+    labels = feedback(connection, window, slots, name)
     ids = [m.id for m in models]
     sums: dict[int, Sums] = {}
     sparks: dict[int, list[int]] = {}
@@ -68,18 +71,19 @@ def _listed(
         spark = sparks.setdefault(row.model, [0] * slots.count)
         spark[slots.index(row.bucket)] += row.count
     found: list[dict[str, Any]] = [
-        _summary(m, sums.get(m.id, Sums()), window, feedback)
+        summary(m, sums.get(m.id, Sums()), window, labels.get(m.key, Counter()))
         | {"sparkline": sparks.get(m.id, [0] * slots.count)}
         for m in models
     ]
     if not service:
-        known = {(m.name, m.version, m.variant) for m in models}
-        found += metric_models.unseen(connection, window, slots, name, known, feedback)
+        known = {m.key for m in models}
+        found += unseen(connection, window, slots, name, known, labels)
     found.sort(key=lambda r: (_ORDER[r["state"]], -r["predictions"], r["name"], r["version"] or ""))
     return found
 
 
-def _models(connection: sqlite3.Connection, name: str | None = None) -> list[Model]:
+def find_models(connection: sqlite3.Connection, name: str | None = None) -> list[Model]:
+    """Return the models that sent spans, the last seen first; those of one name where given."""
     rows = connection.execute(
         "SELECT id, name, version, variant, framework, first_ns, last_ns, services FROM models"
         " WHERE ?1 IS NULL OR name=?1 ORDER BY last_ns DESC LIMIT ?2",
@@ -88,200 +92,10 @@ def _models(connection: sqlite3.Connection, name: str | None = None) -> list[Mod
     return [Model(*row) for row in rows]
 
 
-def state_of(errors: int, count: int) -> str:
-    """Return the state of a model from its error ratio."""
-    ratio = errors / count if count else 0.0
-    return "failing" if ratio > FAILING else "watch" if ratio > WATCH else "ok"
-
-
-def _summary(
-    model: Model, sums: Sums, window: Window, feedback: metric_models.Feedback
-) -> dict[str, Any]:
-    p50, p95, p99 = sums.latency_ms()
-    confusion = feedback.get((model.name, model.version, model.variant), Counter())
-    return {
-        "name": model.name,
-        "version": model.version or None,
-        "variant": model.variant or None,
-        "framework": model.framework,
-        "source": "spans",
-        "state": state_of(sums.errors, sums.count),
-        "rate": sums.count / (window.to_ms - window.from_ms) * 1000,
-        "predictions": sums.count,
-        "rows": sums.rows,
-        "errors": sums.errors,
-        "error_ratio": sums.errors / sums.count if sums.count else 0.0,
-        "p50": p50,
-        "p95": p95,
-        "p99": p99,
-        "confidence": sums.median_confidence(),
-        "accuracy": metric_models.accuracy(confusion),
-        "feedback": sum(confusion.values()),
-        "first_seen": None if model.first_ns is None else model.first_ns / NS_PER_MS,
-        "last_seen": None if model.last_ns is None else model.last_ns / NS_PER_MS,
-    }
-
-
-def get_model(connection: sqlite3.Connection, params: Mapping[str, str]) -> dict[str, Any]:
-    """Answer GET /api/models/{name}."""
-    name = params["name"]
-    window = window_of(params, connection)
-    listed = _listed(connection, window, name, None)
-    if not listed:
-        raise NotFoundError(f"no model {name!r} is known")
-    resolution = resolution_of(window)
-    slots = window.slots(resolution)
-    models = [m for m in _models(connection, name) if _is_wanted(m, params)]
-    ids = [m.id for m in models]
-    rows = read(connection, slots, resolution, ids, stage=False)
-    per_slot = _by_slot(rows, slots)
-    total = Sums()
-    for sums in per_slot:
-        total.merge(sums)
-    merged = _totals(name, models, total, window, connection)
-    latencies = [sums.latency_ms() for sums in per_slot]
-    if not models:
-        merged = {**listed[0]}
-    return {
-        "name": name,
-        "from": window.from_ms,
-        "to": window.to_ms,
-        "step": slots.step_s * 1000.0,
-        "versions": listed,
-        "totals": merged,
-        "time": slots.times_ms(),
-        "predictions": [sums.count for sums in per_slot],
-        "errors": [sums.errors for sums in per_slot],
-        **{p: [each[i] for each in latencies] for i, p in enumerate(("p50", "p95", "p99"))},
-        "stages": _stages(connection, slots, resolution, ids),
-        "heatmap": _heatmap(per_slot),
-        "exemplars": _exemplars(rows, slots),
-        "labels": _labels(per_slot, total),
-        "confidence": {
-            "edges": [round(float(edge), 2) for edge in CONFIDENCE_EDGES],
-            "counts": total.confidence.tolist(),
-        },
-        "feedback": metric_models.over_time(connection, window, slots, name, params),
-        "services": sorted({s for m in models for s in split(m.services)}),
-    }
-
-
-def _is_wanted(model: Model, params: Mapping[str, str]) -> bool:
-    return all(
-        not params.get(key) or params[key] == getattr(model, key) for key in ("version", "variant")
+def summary(model: Model, sums: Sums, window: Window, confusion: Confusion) -> dict[str, Any]:
+    """Return the line of a model from its rollups."""
+    measured = Measured(
+        sums.count, sums.errors, sums.rows, *sums.latency_ms(), sums.median_confidence()
     )
-
-
-def _totals(
-    name: str,
-    models: list[Model],
-    total: Sums,
-    window: Window,
-    connection: sqlite3.Connection,
-) -> dict[str, Any]:
-    only = models[0] if len(models) == 1 else None
-    firsts = [m.first_ns for m in models if m.first_ns is not None]
-    lasts = [m.last_ns for m in models if m.last_ns is not None]
-    whole = Model(
-        0,
-        name,
-        only.version if only else "",
-        only.variant if only else "",
-        next((m.framework for m in models if m.framework), None),
-        min(firsts, default=None),
-        max(lasts, default=None),
-        None,
-    )
-    feedback = metric_models.feedback(connection, window, _spark_slots(window), name)
-    confusion: Counter[tuple[str, str]] = Counter()
-    for model in models:
-        confusion.update(feedback.get((model.name, model.version, model.variant), Counter()))
-    return _summary(whole, total, window, {(name, whole.version, whole.variant): confusion})
-
-
-def _by_slot(rows: list[Row], slots: Slots) -> list[Sums]:
-    found = [Sums() for _ in range(slots.count)]
-    for row in rows:
-        found[slots.index(row.bucket)].add(row)
-    return found
-
-
-def _stages(
-    connection: sqlite3.Connection, slots: Slots, resolution: int, models: list[int]
-) -> list[dict[str, Any]]:
-    by_stage: dict[str, list[Row]] = {}
-    for row in read(connection, slots, resolution, models, stage=True):
-        by_stage.setdefault(row.stage, []).append(row)
-    standard = {stage: rank for rank, stage in enumerate(semconv.STAGES)}
-    names = sorted(by_stage, key=lambda stage: (standard.get(stage, len(standard)), stage))
-    found: list[dict[str, Any]] = []
-    for name in names:
-        per_slot = _by_slot(by_stage[name], slots)
-        total = Sums()
-        for sums in per_slot:
-            total.merge(sums)
-        latencies = [sums.latency_ms() for sums in per_slot]
-        p50, p95, _ = total.latency_ms()
-        found.append(
-            {
-                "stage": name,
-                "p50": [each[0] for each in latencies],
-                "p95": [each[1] for each in latencies],
-                "total_p50": p50,
-                "total_p95": p95,
-                "count": total.count,
-                "errors": total.errors,
-                "inferred": 2 * total.inferred > total.count,
-            }
-        )
-    whole = sum(each["total_p50"] or 0.0 for each in found)
-    for each in found:
-        each["share"] = (each["total_p50"] or 0.0) / whole if whole else 0.0
-    return found
-
-
-def _heatmap(per_slot: list[Sums]) -> dict[str, Any]:
-    """Return counts per slot and latency bucket, cut to the filled buckets, two merged to one."""
-    counts = np.stack([sums.latency for sums in per_slot])
-    merged = counts[:, 0::2] + counts[:, 1::2]
-    filled = np.flatnonzero(merged.sum(axis=0))
-    if not len(filled):
-        return {"edges": [], "counts": [[] for _ in per_slot]}
-    first, last = int(filled[0]), int(filled[-1]) + 1
-    return {
-        "edges": EDGES_MS[0::2][first : last + 1].tolist(),
-        "counts": merged[:, first:last].tolist(),
-    }
-
-
-def _exemplars(rows: list[Row], slots: Slots) -> list[dict[str, Any]]:
-    """Return the slowest prediction of each slot."""
-    slowest: dict[int, tuple[int, int, bytes, bytes, int]] = {}
-    for row in rows:
-        slot = slots.index(row.bucket)
-        slowest[slot] = max(slowest.get(slot, row.exemplar), row.exemplar)
-    return [
-        {
-            "time": start_ns / NS_PER_MS,
-            "value": duration_ns / NS_PER_MS,
-            "trace_id": trace_id.hex(),
-            "span_id": span_id.hex(),
-            "error": bool(error),
-        }
-        for _, (duration_ns, start_ns, trace_id, span_id, error) in sorted(slowest.items())
-    ][:_MAX_EXEMPLARS]
-
-
-def _labels(per_slot: list[Sums], total: Sums) -> list[dict[str, Any]]:
-    named = [label for label, _ in total.labels.most_common() if label != semconv.OVERFLOW_VALUE]
-    kept = named[:MAX_LABELS]
-    series = {label: [sums.labels[label] for sums in per_slot] for label in kept}
-    rest = [sum(sums.labels.values()) for sums in per_slot]
-    rest = [n - sum(counts[i] for counts in series.values()) for i, n in enumerate(rest)]
-    if any(rest):
-        series[semconv.OVERFLOW_VALUE] = rest
-    whole = sum(total.labels.values())
-    return [
-        {"label": label, "counts": counts, "total": sum(counts), "share": sum(counts) / whole}
-        for label, counts in series.items()
-    ]
+    seen = (model.first_ns, model.last_ns)
+    return model_row(model.key, model.framework, "spans", measured, window, confusion, seen)

@@ -11,12 +11,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from otelml.semconv import SERVICE_INSTANCE_ID, SERVICE_NAME
-from otelml.viewer.buckets import decode
-from otelml.viewer.decode_metrics import attributes_of
 from otelml.viewer.queries.window import NS_PER_S, NotFoundError, Slots, Window
-from otelml.viewer.records import Buckets
-from otelml.viewer.rollups import COARSE_S
-from otelml.viewer.values import label, plain
+from otelml.viewer.records import Buckets, attributes_of, label, plain
+from otelml.viewer.store import COARSE_S, decode_buckets
 
 MAX_SERIES = 5000
 
@@ -117,7 +114,7 @@ def histogram_rows(
         )
     for second, raw, bounds in rows:
         edges = None if bounds is None else tuple(array("d", bounds))
-        yield slots.index(second), decode(raw, edges)
+        yield slots.index(second), decode_buckets(raw, edges)
 
 
 def interval_s(connection: sqlite3.Connection, series: Series) -> float:

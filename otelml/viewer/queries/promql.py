@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from otelml.viewer.decode_metrics import COUNTER, HISTOGRAM, SUMMARY
+from otelml.viewer.records import COUNTER, HISTOGRAM, SUMMARY
 
 _UNITS = {
     "s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds",
@@ -13,7 +13,7 @@ _UNITS = {
     "J": "joules", "W": "watts", "g": "grams", "Cel": "celsius", "Hz": "hertz", "%": "percent",
 }  # fmt: skip
 _PER = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
-_QUANTILES = {"p50": "0.5", "p90": "0.9", "p95": "0.95", "p99": "0.99"}
+QUANTILE_AGGS = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 _MIN_RANGE_S = 60
 
 
@@ -60,10 +60,10 @@ def promql(
     span = f"[{_duration(max(step_s, _MIN_RANGE_S))}]"
     keys = [_label(key) for key in by]
     group = f" by ({', '.join(keys)})" if keys else ""
-    if agg in _QUANTILES:
+    if agg in QUANTILE_AGGS:
         inner = ", ".join(["le", *keys])
         rate = f"rate({metric}_bucket{selector}{span})"
-        return f"histogram_quantile({_QUANTILES[agg]}, sum by ({inner}) ({rate}))"
+        return f"histogram_quantile({QUANTILE_AGGS[agg]:g}, sum by ({inner}) ({rate}))"
     if kind in {HISTOGRAM, SUMMARY}:
         if agg == "avg":
             total = f"sum{group} (rate({metric}_sum{selector}{span}))"

@@ -10,17 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from otelml.viewer.histograms import (
+from otelml.viewer.queries.quantiles import quantiles
+from otelml.viewer.queries.window import Slots, Window
+from otelml.viewer.store import (
+    COARSE_S,
     CONFIDENCE_BUCKETS,
     CONFIDENCE_EDGES,
     EDGES_MS,
+    FINE_RANGE_S,
+    FINE_S,
     LATENCY_BUCKETS,
     Counts,
     add_packed,
-    quantiles,
 )
-from otelml.viewer.queries.window import Slots, Window
-from otelml.viewer.rollups import COARSE_S, FINE_RANGE_S, FINE_S
 
 QUANTILES = (0.5, 0.95, 0.99)
 

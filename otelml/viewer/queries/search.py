@@ -23,7 +23,7 @@ _TOKEN_PREFIX_CHARS = 24
 _TRACE = "SELECT trace_id, name, service, duration_ns, spans FROM traces"
 
 
-def search(connection: sqlite3.Connection, params: Mapping[str, str]) -> dict[str, Any]:
+def search_all(connection: sqlite3.Connection, params: Mapping[str, str]) -> dict[str, Any]:
     """Answer GET /api/search."""
     query = params.get("q", "").strip()
     if not query:

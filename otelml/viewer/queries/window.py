@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from otelml.viewer.store import oldest_ns
+
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 DEFAULT_RANGE_MS = 15 * 60 * 1000
@@ -16,25 +18,10 @@ DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 MAX_TOTAL = 10_000
 MAX_SLOTS = 120
 _NICE_S = (
-    1,
-    2,
-    5,
-    10,
-    20,
-    30,
-    60,
-    120,
-    300,
-    600,
-    900,
-    1800,
-    3600,
-    7200,
-    10800,
-    21600,
-    43200,
-    86400,
-)
+    1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400,
+)  # fmt: skip
+# Every page asks: a database of many series answers from some of them.
+_MOST_SERIES = 200
 _YEAR_9999_MS = 253_402_300_799_000.0
 
 
@@ -116,13 +103,9 @@ def window_of(params: Mapping[str, str], connection: sqlite3.Connection) -> Wind
 
 
 def oldest_ms(connection: sqlite3.Connection) -> float | None:
-    """Return the time of the oldest item that is stored."""
-    row = connection.execute(
-        "SELECT min(t) FROM (SELECT min(start_ns) AS t FROM traces UNION ALL SELECT min(time_ns)"
-        " FROM logs UNION ALL SELECT min(f) FROM (SELECT (SELECT min(time_ns) FROM points WHERE"
-        " series=series.id) AS f FROM series LIMIT 200))"
-    ).fetchone()
-    return None if row[0] is None else row[0] / NS_PER_MS
+    """Return the time of about the oldest item that is stored."""
+    found = oldest_ns(connection, _MOST_SERIES)
+    return None if found is None else found / NS_PER_MS
 
 
 def number(params: Mapping[str, str], name: str) -> float | None:

@@ -1,0 +1,158 @@
+"""Counts and histograms of predictions per model, stage and time bucket, kept at ingest.
+
+A page over a million spans reads a few hundred of these rows instead.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from array import array
+from collections import OrderedDict
+
+from otelml import semconv
+from otelml.viewer.records import STAGE, SpanRow
+from otelml.viewer.store.histograms import (
+    CONFIDENCE_BUCKETS,
+    LATENCY_BUCKETS,
+    confidence_bucket,
+    latency_bucket,
+    pack,
+    unpack,
+)
+from otelml.viewer.store.resolutions import RESOLUTIONS_S
+
+MAX_LABELS = 20
+_KEPT = 4096
+_MAX_LABEL_CHARS = 200
+_NS = 1_000_000_000
+
+Key = tuple[int, int, str, int]
+
+
+class Rollup:
+    """The sums of one model, stage and time bucket."""
+
+    __slots__ = (
+        "confidence", "count", "errors", "inferred", "labels", "latency",
+        "max_error", "max_ns", "max_span", "max_start_ns", "max_trace", "rows",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.count = self.errors = self.rows = self.inferred = 0
+        self.latency: array[int] = array("Q", bytes(8 * LATENCY_BUCKETS))
+        self.confidence: array[int] = array("Q", bytes(8 * CONFIDENCE_BUCKETS))
+        self.labels: dict[str, int] = {}
+        self.max_ns = -1
+        self.max_start_ns = self.max_error = 0
+        self.max_trace = self.max_span = b""
+
+    def add(self, span: SpanRow, latency: int) -> None:
+        """Count one span, whose latency bucket is known."""
+        self.count += 1
+        self.latency[latency] += 1
+        found = span.ml or {}
+        rows = found.get(semconv.ML_PREDICTION_ROWS_ATTRIBUTE, 1)
+        self.rows += rows if isinstance(rows, int) and rows > 0 else 1
+        if span.error:
+            self.errors += 1
+        if found.get(semconv.ML_STAGE_INFERRED) is True:
+            self.inferred += 1
+        if span.duration_ns > self.max_ns:
+            self.max_ns, self.max_start_ns = span.duration_ns, span.start_ns
+            self.max_trace, self.max_span = span.trace_id, span.span_id
+            self.max_error = int(span.error)
+        confidence = confidence_of(span)
+        if confidence is not None:
+            self.confidence[confidence_bucket(confidence)] += 1
+        label = found.get(semconv.ML_PREDICTION_LABEL)
+        if label is not None:
+            self._count_label(str(label)[:_MAX_LABEL_CHARS])
+
+    def _count_label(self, label: str) -> None:
+        if label not in self.labels and len(self.labels) >= MAX_LABELS:
+            label = semconv.OVERFLOW_VALUE
+        self.labels[label] = self.labels.get(label, 0) + 1
+
+
+def confidence_of(span: SpanRow) -> float | None:
+    """Return the span's confidence where it is a number between 0 and 1."""
+    value = (span.ml or {}).get(semconv.ML_PREDICTION_CONFIDENCE_ATTRIBUTE)
+    if isinstance(value, (int, float)) and 0 <= value <= 1:
+        return float(value)
+    return None
+
+
+class Rollups:
+    """The rollup rows being filled; flushed to the database before each commit."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._open: OrderedDict[Key, Rollup] = OrderedDict()
+        self._dirty: set[Key] = set()
+
+    def add(self, model: int, span: SpanRow) -> None:
+        """Count one span of a model at every resolution."""
+        latency = latency_bucket(span.duration_ns)
+        stage = span.stage if span.role == STAGE else ""
+        second = span.start_ns // _NS
+        for resolution in RESOLUTIONS_S:
+            key = (resolution, model, stage, second - second % resolution)
+            rollup = self._open.get(key)
+            if rollup is None:
+                rollup = self._open[key] = self._load(key)
+            rollup.add(span, latency)
+            self._dirty.add(key)
+
+    def flush(self) -> None:
+        """Write what changed, and forget the oldest of what did not."""
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO rollups(resolution, model, stage, bucket, count, errors, rows,"
+            " inferred, latency, confidence, labels, max_ns, max_start_ns, max_trace, max_span,"
+            " max_error) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            [(*key, *_columns(self._open[key])) for key in self._dirty],
+        )
+        for key in self._dirty:
+            self._open.move_to_end(key)
+        self._dirty.clear()
+        while len(self._open) > _KEPT:
+            self._open.popitem(last=False)
+
+    def forget(self) -> None:
+        """Drop everything not yet written, after a rollback."""
+        self._open.clear()
+        self._dirty.clear()
+
+    def _load(self, key: Key) -> Rollup:
+        rollup = Rollup()
+        row = self._connection.execute(
+            "SELECT count, errors, rows, inferred, latency, confidence, labels, max_ns,"
+            " max_start_ns, max_trace, max_span, max_error FROM rollups"
+            " WHERE resolution=? AND model=? AND stage=? AND bucket=?",
+            key,
+        ).fetchone()
+        if row is not None:
+            rollup.count, rollup.errors, rollup.rows, rollup.inferred = row[:4]
+            rollup.latency = unpack(row[4])
+            rollup.confidence = unpack(row[5], CONFIDENCE_BUCKETS)
+            rollup.labels = json.loads(row[6]) if row[6] else {}
+            rollup.max_ns, rollup.max_start_ns = row[7], row[8]
+            rollup.max_trace, rollup.max_span, rollup.max_error = row[9:12]
+        return rollup
+
+
+def _columns(rollup: Rollup) -> tuple[object, ...]:
+    return (
+        rollup.count,
+        rollup.errors,
+        rollup.rows,
+        rollup.inferred,
+        pack(rollup.latency),
+        pack(rollup.confidence),
+        json.dumps(rollup.labels) if rollup.labels else "",
+        rollup.max_ns,
+        rollup.max_start_ns,
+        rollup.max_trace,
+        rollup.max_span,
+        rollup.max_error,
+    )
