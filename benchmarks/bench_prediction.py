@@ -22,7 +22,7 @@ from benchmarks.harness import Figure, compare
 from otelml._prediction.runtime import install_runtime
 from otelml._startup.pipeline import Pipeline
 from otelml.config import Config, LogOptions, TraceOptions
-from otelml.instrumentors._json_logs import JsonLineFormatter
+from otelml.instrumentors.logging.json_lines import JsonLineFormatter
 
 PER_RUN = 1000
 RESOURCE = Resource({"service.name": "loan-api"})
@@ -60,7 +60,7 @@ class Ours:
     """
 
     def __init__(self, sampler: Sampler = ALWAYS_ON, features: Any = None) -> None:
-        from otelml._providers._encode import encode_spans_fast
+        from otelml._providers.encode import encode_spans_fast
 
         self.collect = Collect(encode_spans_fast)
         tracer_provider = TracerProvider(sampler, RESOURCE, shutdown_on_exit=False)

@@ -11,9 +11,9 @@ from werkzeug.exceptions import BadRequest
 
 import otelml.exceptions
 from demo_service.artifact import Metadata
-from demo_service.data import APPROVED, REJECTED
 from demo_service.scoring import Scorer, current_trace_id
 from demo_service.validation import Errors, InvalidApplicationError, validate, validate_batch
+from otelml.samples import APPROVED, REJECTED
 
 _FEEDBACK_FIELDS = ("prediction_id", "actual", "source", "reviewer")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from demo_service import data
+from otelml import samples
 
 Kind = Literal["integer", "number", "choice"]
 
@@ -57,7 +57,7 @@ FIELDS: Final = (
     ),
     Field(
         "employment_type", "Employment", "choice",
-        choices=data.EMPLOYMENT_TYPES, example="employed",
+        choices=samples.EMPLOYMENT_TYPES, example="employed",
     ),
     Field(
         "employment_years", "Years in work", "number", 0, 70,
@@ -65,7 +65,7 @@ FIELDS: Final = (
     ),
     Field(
         "home_ownership", "Home", "choice",
-        choices=data.HOME_OWNERSHIPS, required=False, example="mortgage",
+        choices=samples.HOME_OWNERSHIPS, required=False, example="mortgage",
     ),
     Field(
         "credit_score", "Credit score", "integer", 300, 850,
@@ -78,6 +78,6 @@ FIELDS: Final = (
     Field("existing_loans", "Running loans", "integer", 0, 50, example="1"),
     Field("loan_amount", "Loan amount", "number", 100, 1_000_000, unit="€", example="12000"),
     Field("loan_term_months", "Term", "integer", 6, 360, unit="months", example="36"),
-    Field("purpose", "Purpose", "choice", choices=data.PURPOSES, example="car"),
+    Field("purpose", "Purpose", "choice", choices=samples.PURPOSES, example="car"),
 )  # fmt: skip
 BY_NAME: Final = {field.name: field for field in FIELDS}

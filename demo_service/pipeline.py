@@ -14,7 +14,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from demo_service.data import CATEGORICAL, FEATURES
+from otelml.samples import CATEGORICAL, FEATURES
 
 _NUMERIC = [index for index, name in enumerate(FEATURES) if name not in CATEGORICAL]
 _CATEGORIES = [FEATURES.index(name) for name in CATEGORICAL]

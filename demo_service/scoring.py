@@ -10,7 +10,7 @@ from opentelemetry import trace
 import otelml
 from demo_service import faults
 from demo_service.artifact import LoanModel
-from demo_service.data import APPROVED, REJECTED, Application
+from otelml.samples import APPROVED, REJECTED, Application
 
 _logger = logging.getLogger(__name__)
 _THRESHOLD = 0.5

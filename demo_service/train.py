@@ -16,8 +16,8 @@ from sklearn.metrics import accuracy_score, brier_score_loss, confusion_matrix, 
 from sklearn.model_selection import train_test_split
 
 from demo_service.artifact import LoanModel, Metadata, model_dir, save
-from demo_service.data import APPROVED, FEATURES, ROWS, SEED, generate
 from demo_service.pipeline import build_pipeline
+from otelml.samples import APPROVED, FEATURES, ROWS, SEED, generate
 
 MIN_ROWS = 200
 

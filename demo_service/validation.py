@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from demo_service.data import FEATURES, Application
 from demo_service.fields import BY_NAME, Field
+from otelml.samples import FEATURES, Application
 
 Errors = dict[str, str]
 MAX_BATCH: Final = 1_000

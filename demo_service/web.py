@@ -11,11 +11,11 @@ from flask.typing import ResponseReturnValue
 
 import otelml
 from demo_service.artifact import Metadata
-from demo_service.data import APPROVED, REJECTED
 from demo_service.fields import FIELDS
 from demo_service.scoring import Scorer, current_trace_id
 from demo_service.validation import Errors, InvalidApplicationError, from_form, validate
 from otelml.exceptions import FeedbackError
+from otelml.samples import APPROVED, REJECTED
 
 NAME = "web"
 _EXAMPLES = {field.name: field.example for field in FIELDS}

@@ -10,10 +10,10 @@ One call, and a service emits traces, metrics and logs of its predictions::
 from __future__ import annotations
 
 from otelml._feedback import feedback
-from otelml._init import Telemetry, init, shutdown
 from otelml._prediction import Prediction as prediction  # noqa: N813 - read as a verb, `with prediction(...)`
 from otelml._prediction import current_prediction, predict, stage
 from otelml._requests import register_model
+from otelml._startup import Telemetry, init, shutdown
 from otelml._version import __version__
 from otelml.config import CostOptions, FeedbackOptions, LogOptions, MetricOptions, TraceOptions
 

@@ -5,15 +5,13 @@ Errors are counted by component, and the first of each component is logged.
 
 from __future__ import annotations
 
-import functools
 import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import Any, TypeVar, overload
 
-_P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 _logger = logging.getLogger("otelml")
@@ -69,26 +67,17 @@ def contain(component: str, function: Callable[..., _R], *args: object) -> _R | 
         return None
 
 
-def quietly(function: Callable[..., _R], *args: object) -> _R | None:
-    """Call ``function``, code of the application's; return None, uncounted, where it raises."""
+@overload
+def quietly(function: Callable[..., _R], *args: Any) -> _R | None: ...
+
+
+@overload
+def quietly(function: Callable[..., _R], *args: Any, default: _R) -> _R: ...
+
+
+def quietly(function: Callable[..., Any], *args: Any, default: Any = None) -> Any:
+    """Call ``function``, code of the application's; return ``default``, uncounted, if it raises."""
     try:
         return function(*args)
     except Exception:  # noqa: BLE001 - the purpose of this module
-        return None
-
-
-def guard(component: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R | None]]:
-    """Make a function return None where it would raise."""
-
-    def decorate(function: Callable[_P, _R]) -> Callable[_P, _R | None]:
-        @functools.wraps(function)
-        def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R | None:
-            try:
-                return function(*args, **kwargs)
-            except Exception as error:  # noqa: BLE001 - the purpose of this module
-                report(component, error)
-                return None
-
-        return wrapper
-
-    return decorate
+        return default

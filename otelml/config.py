@@ -1,6 +1,6 @@
 """Option objects: frozen, validated, and the one place that says what can be configured.
 
-Where values come from is the business of :mod:`otelml._config_sources`; what they mean is said
+Where values come from is the business of :mod:`otelml._startup.sources`; what they mean is said
 here, in each option's ``doc``, from which ``docs/configuration.md`` is generated.
 """
 

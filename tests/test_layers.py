@@ -74,8 +74,10 @@ def test_broad_excepts_are_in_the_guard():
     assert not found
 
 
-DOORS = {"_records", "_prediction.tokens", "_feedback.records"}
-"""Files that name a data type may be imported by name; all else by what a room exports."""
+DATA_TYPES = {"_records", "_prediction.tokens", "_feedback.records"}
+LAZY = {"_startup.pipeline", "_startup.distro"}  # they bring the SDK and contrib with them
+DOORS = DATA_TYPES | LAZY
+"""What may be imported by name; all else goes by what a room exports."""
 
 
 def test_a_room_is_entered_by_its_door():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from otelml._prediction.ids import Ids
-    from otelml._prediction.recorder import Recorder
-    from otelml._spans import AutoSpans, OrdinarySpans
-    from otelml.config import Config
+from otelml._prediction.ids import Ids
+from otelml._prediction.recorder import Recorder
+from otelml._spans import AutoSpans, OrdinarySpans
+from otelml._state import ProcessState
+from otelml.config import Config
 
 
 @dataclass
@@ -63,15 +63,14 @@ class Runtime:
         return self.spans.choose()
 
 
-class _Holder:
-    current: Runtime | None = None
+_running: ProcessState[Runtime | None] = ProcessState(None)
 
 
 def current_runtime() -> Runtime | None:
     """Return the runtime; None before ``init`` and after ``shutdown``."""
-    return _Holder.current
+    return _running.value
 
 
 def install_runtime(runtime: Runtime | None) -> None:
     """Put a runtime in place, or take it away."""
-    _Holder.current = runtime
+    _running.value = runtime

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-from otelml._providers._create import configure_providers, create_providers
-from otelml._providers._providers import Providers
+from otelml._providers.create import configure_providers, create_providers
+from otelml._providers.environment import (
+    SIGNALS,
+    exporter_names,
+    grpc_endpoint,
+    http_settings,
+    otlp_protocol,
+    shown,
+)
+from otelml._providers.providers import Providers
 
-__all__ = ["Providers", "configure_providers", "create_providers"]
+__all__ = [
+    "SIGNALS",
+    "Providers",
+    "configure_providers",
+    "create_providers",
+    "exporter_names",
+    "grpc_endpoint",
+    "http_settings",
+    "otlp_protocol",
+    "shown",
+]

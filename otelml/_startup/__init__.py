@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from otelml._startup.pipeline import Pipeline
+from otelml._startup.init import Telemetry, init, is_running, shutdown
+from otelml._startup.sources import resolve
 
-__all__ = ["Pipeline"]
+__all__ = ["Telemetry", "init", "is_running", "resolve", "shutdown"]

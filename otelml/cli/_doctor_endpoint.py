@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from otelml._providers._environment import (
+from otelml._providers import (
     SIGNALS,
     exporter_names,
     grpc_endpoint,

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 
 from otelml import environment_variables as env
-from otelml._config_sources import resolve
+from otelml._startup import resolve
 from otelml._version import __version__
 from otelml.cli._finding import Finding
 from otelml.exceptions import ConfigurationError
@@ -105,7 +105,7 @@ def _other_agents(environ: Mapping[str, str]) -> Iterator[Finding]:
         for path in environ.get("PYTHONPATH", "").split(os.pathsep)
         if len(Path(path).parts) > 1
     }
-    if {("otelml", "_auto"), ("instrumentation", "auto_instrumentation")} <= folders:
+    if {("otelml", "_zero_code"), ("instrumentation", "auto_instrumentation")} <= folders:
         detail = "otelml run and opentelemetry-instrument are both on PYTHONPATH"
         yield Finding(check, "warn", detail, "use one of them")
     for agent in _AGENTS:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from otelml import semconv
-from otelml.cli._applications import APPROVED, REJECTED, generate
+from otelml.samples import APPROVED, REJECTED, generate
 
 SCENARIOS: Final = ("normal", "slow", "drift", "wrong-labels", "errors", "all")
 CYCLE: Final = ("normal", "slow", "drift", "wrong-labels", "errors", "normal")

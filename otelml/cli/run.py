@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 
 from otelml import environment_variables as env
-from otelml._config_sources import resolve
+from otelml._startup import resolve
 from otelml.exceptions import OtelmlError
 
-_AUTO = str(Path(__file__).resolve().parent.parent / "_auto")
+_AUTO = str(Path(__file__).resolve().parent.parent / "_zero_code")
 
 
 def _executable(command: str) -> str:

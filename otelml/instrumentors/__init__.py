@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from otelml.instrumentors._choice import check, instrument, instrument_app, uninstrument
+from otelml.instrumentors.choice import check, instrument, instrument_app, uninstrument
 
 __all__ = ["check", "instrument", "instrument_app", "uninstrument"]

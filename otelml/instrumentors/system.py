@@ -21,6 +21,7 @@ from opentelemetry.instrumentation.system_metrics.environment_variables import (
 )
 
 from otelml import _guard
+from otelml._state import ProcessState
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
@@ -160,8 +161,7 @@ class _SystemInstrumentor(SystemMetricsInstrumentor):  # type: ignore[misc] # up
         self._proc.cpu_percent()
 
 
-class _Holder:
-    current: _SystemInstrumentor | None = None
+_collecting: ProcessState[_SystemInstrumentor | None] = ProcessState(None)
 
 
 def instrument_system(meter_provider: MeterProvider) -> None:
@@ -178,13 +178,13 @@ def instrument_system(meter_provider: MeterProvider) -> None:
         return
     with _guard.guarded("system metrics"):
         instrumentor = _SystemInstrumentor()
-        _Holder.current = instrumentor
+        _collecting.value = instrumentor
         instrumentor.start(meter_provider)
 
 
 def uninstrument_system() -> None:
     """Collect nothing more; without :func:`instrument_system` do nothing."""
-    current, _Holder.current = _Holder.current, None
+    current = _collecting.exchange(None)
     if current is not None:
         current.active = False
 
@@ -197,4 +197,4 @@ def _is_upstream_active() -> bool:
 
 def is_instrumented() -> bool:
     """Whether process and host metrics are being collected by us."""
-    return _Holder.current is not None
+    return _collecting.value is not None

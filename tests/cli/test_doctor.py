@@ -218,11 +218,13 @@ def test_versions(monkeypatch):
 def test_double_instrumentation(monkeypatch):
     """Two starters on PYTHONPATH, or another agent."""
     paths = os.pathsep.join(
-        ("/x/otelml/_auto", "/y/opentelemetry/instrumentation/auto_instrumentation")
+        ("/x/otelml/_zero_code", "/y/opentelemetry/instrumentation/auto_instrumentation")
     )
     (found,) = _doctor_installation.check_double_instrumentation({"PYTHONPATH": paths})
     assert (found.status, found.mend) == ("warn", "use one of them")
-    (none,) = _doctor_installation.check_double_instrumentation({"PYTHONPATH": "/x/otelml/_auto"})
+    (none,) = _doctor_installation.check_double_instrumentation(
+        {"PYTHONPATH": "/x/otelml/_zero_code"}
+    )
     assert none.status == "ok"
     monkeypatch.setattr(_doctor_installation, "installed", {"ddtrace": "3.0"}.get)
     (agent,) = _doctor_installation.check_double_instrumentation({})

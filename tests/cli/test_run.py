@@ -119,7 +119,7 @@ def test_a_hidden_sitecustomize_still_runs(tmp_path):
     """Ours stands in front of the one that the environment has."""
     (tmp_path / "sitecustomize.py").write_text("import builtins; builtins.theirs = 42")
     env = environment(PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}", OTEL_SDK_DISABLED="true")
-    script = "import otelml._init as i; print(theirs, i._State.telemetry is not None)"
+    script = "from otelml._startup import is_running; print(theirs, is_running())"
     done = run("--", "python", "-c", script, cwd=tmp_path, env=env)
     assert (done.stdout, done.stderr) == ("42 True\n", "")
 
@@ -127,7 +127,7 @@ def test_a_hidden_sitecustomize_still_runs(tmp_path):
 def test_child_processes_are_instrumented(tmp_path):
     """Every Python process that the command starts."""
     (tmp_path / "child.py").write_text(
-        "import otelml._init as i; print(i._State.telemetry is not None)"
+        "from otelml._startup import is_running; print(is_running())"
     )
     script = (
         f"import subprocess, sys; subprocess.run([sys.executable, {str(tmp_path / 'child.py')!r}])"
@@ -233,7 +233,7 @@ def test_no_command_is_a_usage_error(tmp_path):
 
 def test_a_python_without_otelml_says_so(tmp_path):
     """The command runs all the same."""
-    env = environment() | {"PYTHONPATH": str(ROOT / "otelml" / "_auto")}
+    env = environment() | {"PYTHONPATH": str(ROOT / "otelml" / "_zero_code")}
     command = [sys.executable, "-S", "-c", "import sitecustomize; print('ran')"]
     done = subprocess.run(
         command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=30, check=False

@@ -14,8 +14,9 @@ import pytest
 from botocore.stub import Stubber
 
 import otelml
-from otelml import _guard, _init, semconv
+from otelml import _guard, semconv
 from otelml._cost import Costs, check
+from otelml._startup import init as _init
 from otelml.config import Config, CostOptions, MetricOptions
 from otelml.exceptions import ConfigurationError, MissingDependencyError
 from otelml.testing import capture

@@ -7,8 +7,8 @@ import pytest
 
 import demo_service.app
 from demo_service import __version__
-from demo_service.data import generate
 from otelml import semconv
+from otelml.samples import generate
 
 STAGES = ["feature_extraction", "inference", "post_processing"]
 

@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from demo_service import data
 from demo_service.validation import validate
-from otelml.cli import _applications
+from otelml import samples as data
 
 
 @pytest.fixture(scope="module")
@@ -90,18 +89,12 @@ def test_every_application_is_valid(loans):
     assert [validate(row) for row in loans.applications[:2000]] == loans.applications[:2000]
 
 
-def test_simulated_applicants_are_the_same():
-    """The generator of the traffic is this one, row for row and label for label."""
-    simulated = _applications.generate(500, 11)
-    assert tuple(simulated) == tuple(data.generate(500, 11))
-
-
 def test_drifted_applicants():
     """Four in five ask for more than anyone in training; the people stay the same."""
-    drifted = _applications.generate(2000, 11, drifted=True)
+    drifted = data.generate(2000, 11, drifted=True)
     amounts = np.array([row["loan_amount"] for row in drifted.applications])
     assert 0.75 < (amounts > data.MAX_AMOUNT).mean() < 0.85
     assert 850_000 < amounts.max() <= 900_000
     assert drifted.labels.count("approved") < 0.4 * 2000
-    normal = _applications.generate(2000, 11)
+    normal = data.generate(2000, 11)
     assert [r["age"] for r in drifted.applications] == [r["age"] for r in normal.applications]

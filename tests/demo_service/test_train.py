@@ -8,7 +8,7 @@ import pytest
 import sklearn
 
 from demo_service import artifact, train
-from demo_service.data import FEATURES, generate
+from otelml.samples import FEATURES, generate
 
 
 def test_model_is_good_enough(model):

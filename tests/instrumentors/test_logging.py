@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
 
-from otelml.instrumentors._json_logs import JsonLineFormatter
+from otelml.instrumentors.logging.json_lines import JsonLineFormatter
 from tests.instrumentors._logs import (
     Hostile,
     HostileError,

@@ -12,7 +12,7 @@ from tests._processes import run, start
 
 _START = """
 import os, signal, sys, threading, time
-from otelml._lifecycle import Lifecycle
+from otelml._startup.lifecycle import Lifecycle
 from otelml._providers import configure_providers, create_providers
 from otelml.config import Config
 p = create_providers(Config())

@@ -47,8 +47,8 @@ def make():
 @pytest.fixture
 def quick(monkeypatch):
     """Backoff in hundredths of seconds."""
-    monkeypatch.setattr("otelml._providers._delivery._FIRST_BACKOFF_S", 0.01)
-    monkeypatch.setattr("otelml._providers._delivery._LONGEST_PAUSE_S", 0.05)
+    monkeypatch.setattr("otelml._providers.delivery._FIRST_BACKOFF_S", 0.01)
+    monkeypatch.setattr("otelml._providers.delivery._LONGEST_PAUSE_S", 0.05)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from time import monotonic
 
 import pytest
 
-from otelml._providers._batch import Batcher, BatchSettings
-from otelml._providers._delivery import Outcome
-from otelml._providers._stats import Stats
+from otelml._providers.batch import Batcher, BatchSettings
+from otelml._providers.delivery import Outcome
+from otelml._providers.stats import Stats
 
 
 class _Target:
@@ -170,7 +170,7 @@ def test_items_that_cannot_be_encoded_are_counted(target):
 
 def test_delivers_where_no_thread_can_be_started(target, monkeypatch):
     """During the interpreter's shutdown the caller delivers itself."""
-    monkeypatch.setattr("otelml._providers._pump.Pump.start", lambda self: False)
+    monkeypatch.setattr("otelml._providers.pump.Pump.start", lambda self: False)
     target.open.set()
     batcher = _batcher(target)
     batcher.put("one")

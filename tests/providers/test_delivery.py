@@ -133,7 +133,7 @@ def test_wrong_path_is_explained(server, make, emit, soon, monkeypatch):
 
 def test_stale_connection_is_replaced_at_once(server, make, emit, soon, monkeypatch):
     """A connection that was closed while idle costs no backoff and no span."""
-    monkeypatch.setattr("otelml._providers._delivery._FIRST_BACKOFF_S", 1000.0)
+    monkeypatch.setattr("otelml._providers.delivery._FIRST_BACKOFF_S", 1000.0)
     providers = make(metrics=_off(), logs=_no_logs())
     emit(providers, "one")
     assert providers.flush(soon())
@@ -173,7 +173,7 @@ def test_flush_with_nothing_listening_does_not_wait(make, emit, monkeypatch):
     """A flush fails at once where nothing listens; the spans stay for the next attempt."""
     port = _free_port()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
-    monkeypatch.setattr("otelml._providers._delivery._FIRST_BACKOFF_S", 4.0)
+    monkeypatch.setattr("otelml._providers.delivery._FIRST_BACKOFF_S", 4.0)
     providers = make(metrics=_off(), logs=_no_logs())
     emit(providers, "one")
     deadline = monotonic() + 60

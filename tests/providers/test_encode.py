@@ -18,7 +18,7 @@ from opentelemetry.trace import (
     TraceState,
 )
 
-from otelml._providers._encode import encode_spans_fast
+from otelml._providers.encode import encode_spans_fast
 from otelml._spans.attributes import SharedAttributes
 
 VALUES = (

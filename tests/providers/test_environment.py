@@ -7,7 +7,8 @@ import sys
 import pytest
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-from otelml._providers import _environment, create_providers
+from otelml._providers import create_providers
+from otelml._providers import environment as _environment
 from otelml.config import Config, LogOptions, MetricOptions
 from otelml.exceptions import ConfigurationError, MissingDependencyError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.sdk.resources import Resource
 
-from otelml._providers._resource import child_resource, create_resource
+from otelml._providers.resource import child_resource, create_resource
 from otelml._version import __version__
 from otelml.config import Config
 

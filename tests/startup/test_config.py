@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from otelml._config_sources import resolve
+from otelml._startup.sources import resolve
 from otelml.config import (
     Config,
     CostOptions,

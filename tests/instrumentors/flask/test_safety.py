@@ -10,7 +10,7 @@ from opentelemetry.instrumentation import _semconv
 from opentelemetry.instrumentation.flask import FlaskInstrumentor
 
 from otelml import _guard
-from otelml.instrumentors import _flask_http
+from otelml.instrumentors.flask import http as _flask_http
 
 
 class BrokenError(Exception):

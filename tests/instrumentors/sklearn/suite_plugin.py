@@ -45,7 +45,7 @@ class Instrumented:
     """otelml, running for the whole session with everything kept in memory."""
 
     def __init__(self, folder: Path) -> None:
-        from otelml.instrumentors import _sklearn_calls
+        from otelml.instrumentors.sklearn import calls as _sklearn_calls
         from otelml.testing import capture
 
         self._folder = folder

@@ -32,8 +32,8 @@ from sklearn.utils.discovery import all_estimators
 from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.metaestimators import available_if
 
-from otelml.instrumentors._sklearn_classes import METHODS
 from otelml.instrumentors.sklearn import SklearnInstrumentor
+from otelml.instrumentors.sklearn.classes import METHODS
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from otelml.instrumentors._sklearn_identity import describe
+from otelml.instrumentors.sklearn.identity import describe
 
 FRAME = pd.DataFrame({"age": [1.0, 2, 3, 4], "income": [4.0, 1, 3, 2]})
 Y = ["no", "yes", "no", "yes"]

@@ -21,8 +21,9 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.discovery import all_estimators
 
-from otelml.instrumentors import _patch, _sklearn_calls
+from otelml.instrumentors import patch as _patch
 from otelml.instrumentors.sklearn import SklearnInstrumentor
+from otelml.instrumentors.sklearn import calls as _sklearn_calls
 
 MODULES = (
     sklearn.base,

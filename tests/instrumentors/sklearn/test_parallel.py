@@ -97,7 +97,7 @@ def test_a_forked_worker_makes_no_predictions(telemetry):
         from sklearn.datasets import make_classification
         from sklearn.ensemble import BaggingClassifier
         from sklearn.linear_model import LogisticRegression
-        from otelml.instrumentors import _sklearn_calls as calls
+        from otelml.instrumentors.sklearn import calls
         from otelml.testing import capture
 
         log = tempfile.NamedTemporaryFile("a", delete=False)
@@ -127,8 +127,7 @@ def test_a_forked_worker_makes_no_predictions(telemetry):
 
 def test_tasks_go_to_a_plain_process_and_back(data):
     """What joblib sends to a fresh process names nothing of otelml."""
-    from otelml.instrumentors import _sklearn_calls as calls
-    from otelml.instrumentors import _sklearn_parallel as parallel
+    from otelml.instrumentors.sklearn import calls, parallel
 
     X, y = data
     task = delayed(LogisticRegression().fit(X, y).predict)(X)

@@ -92,6 +92,7 @@ class Entry:
         self.contrib: _Wsgi | None = None
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one request."""
         contrib = self.contrib
         if contrib is None:
             return self.handle(environ, start_response)

@@ -24,9 +24,9 @@ from opentelemetry.sdk.metrics.view import (
     ExponentialBucketHistogramAggregation,
 )
 
-from otelml._providers._delivery import Delivery, Target
-from otelml._providers._pump import Pump
-from otelml._providers._stats import Stats
+from otelml._providers.delivery import Delivery, Target
+from otelml._providers.pump import Pump
+from otelml._providers.stats import Stats
 
 if TYPE_CHECKING:
     from collections.abc import Callable

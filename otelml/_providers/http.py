@@ -17,7 +17,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from otelml._providers._delivery import Outcome
+from otelml._providers.delivery import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -201,7 +201,7 @@ def _messages(signal: str) -> tuple[Callable[[Any], bytes], Any, str]:
             ExportTraceServiceResponse,
         )
 
-        from otelml._providers._encode import encode_spans_fast
+        from otelml._providers.encode import encode_spans_fast
 
         return encode_spans_fast, ExportTraceServiceResponse, "rejected_spans"
     if signal == "metrics":

@@ -8,10 +8,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from otelml import _guard
-from otelml._providers._stats import EXPORT_FAILED, REJECTED, SHUTDOWN, Stats
+from otelml._providers.stats import EXPORT_FAILED, REJECTED, SHUTDOWN, Stats
 
 if TYPE_CHECKING:
-    from otelml._providers._pump import Pump
+    from otelml._providers.pump import Pump
 
 _FIRST_BACKOFF_S = 1.0
 _LONGEST_PAUSE_S = 30.0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from otelml._providers._batch import BatchSettings
-from otelml._providers._http import HttpSettings
+from otelml import _options
+from otelml._hints import hint
+from otelml._options import from_environment, text
+from otelml._providers.batch import BatchSettings
+from otelml._providers.http import HttpSettings
 from otelml.exceptions import ConfigurationError
 
 SIGNALS: Final = ("traces", "metrics", "logs")
@@ -23,25 +25,14 @@ _DELAY_MS: Final = 1000.0
 _METRIC_INTERVAL_MS: Final = 15_000.0
 
 
-def text(name: str, default: str = "") -> str:
-    """Return a variable; one that is empty counts as not set."""
-    return os.environ.get(name, "").strip() or default
-
-
 def one_of(name: str, choices: Sequence[str], default: str) -> str:
     """Return a variable that has few values, in lower case.
 
     Raises:
         ConfigurationError: It has another one.
     """
-    value = text(name, default).lower()
-    if value in choices:
-        return value
-    near = difflib.get_close_matches(value, choices, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise ConfigurationError(
-        f"{name} is {os.environ.get(name)!r}; it must be one of {', '.join(choices)}{hint}"
-    )
+    given = from_environment(name)
+    return default if given is None else _options.one_of(given, choices)
 
 
 def number(name: str, default: float, low: float = 0.0, high: float = float("inf")) -> float:
@@ -50,17 +41,8 @@ def number(name: str, default: float, low: float = 0.0, high: float = float("inf
     Raises:
         ConfigurationError: It is none, or out of bounds.
     """
-    raw = text(name)
-    if not raw:
-        return default
-    try:
-        value = float(raw)
-    except ValueError:
-        raise ConfigurationError(f"{name} is {raw!r}; it must be a number") from None
-    if not low <= value <= high:
-        bounds = f"at least {low:g}" if high == float("inf") else f"from {low:g} to {high:g}"
-        raise ConfigurationError(f"{name} is {raw!r}; it must be {bounds}")
-    return value
+    given = from_environment(name)
+    return default if given is None else _options.number(given, low, high)
 
 
 def whole(name: str, default: int, low: int = 1) -> int:
@@ -69,10 +51,8 @@ def whole(name: str, default: int, low: int = 1) -> int:
     Raises:
         ConfigurationError: It is none, or too small.
     """
-    value = number(name, default, low)
-    if value != int(value):
-        raise ConfigurationError(f"{name} is {text(name)!r}; it must be a whole number")
-    return int(value)
+    given = from_environment(name)
+    return default if given is None else _options.whole(given, low)
 
 
 def is_disabled() -> bool:
@@ -247,9 +227,8 @@ def load(group: str, wanted: str, variable: str) -> Any:
 
     found = {point.name: point for point in entry_points(group=group)}
     if wanted not in found:
-        near = difflib.get_close_matches(wanted, found, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else f"; installed: {', '.join(sorted(found))}"
-        raise ConfigurationError(f"{variable} is {wanted!r}, which is not installed{hint}")
+        meant = hint(wanted, sorted(found), "installed")
+        raise ConfigurationError(f"{variable} is {wanted!r}, which is not installed; {meant}")
     try:
         return found[wanted].load()
     except (ImportError, AttributeError) as error:

@@ -8,7 +8,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from otelml import _guard
-from otelml._providers import _environment
+from otelml._options import text
+from otelml._providers import environment as _environment
 from otelml.exceptions import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class PrometheusServer:
             from opentelemetry.exporter.prometheus import PrometheusMetricReader
         except ImportError as error:
             raise MissingDependencyError("/metrics for Prometheus", "prometheus") from error
-        host = _environment.text("OTEL_EXPORTER_PROMETHEUS_HOST", _DEFAULT_HOST)
+        host = text("OTEL_EXPORTER_PROMETHEUS_HOST", _DEFAULT_HOST)
         port = _environment.number("OTEL_EXPORTER_PROMETHEUS_PORT", _DEFAULT_PORT, 0, 65535)
         chosen_host, chosen_port = options.prometheus_host, options.prometheus_port
         self.host = host if chosen_host == _DEFAULT_HOST else chosen_host

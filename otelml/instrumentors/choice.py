@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from otelml import _guard
+from otelml._hints import hint
+from otelml.config import Config
 from otelml.exceptions import ConfigurationError, MissingDependencyError
 
-if TYPE_CHECKING:
-    from otelml._providers import Providers
-    from otelml.config import Config
+
+class HasProviders(Protocol):
+    """What instrumentors need of the providers."""
+
+    @property
+    def resource(self) -> Any:
+        """What describes the service."""
+        ...
+
+    @property
+    def tracer_provider(self) -> Any:
+        """Where spans go."""
+        ...
+
+    @property
+    def meter_provider(self) -> Any:
+        """Where measurements go."""
+        ...
+
+    @property
+    def logger_provider(self) -> Any:
+        """Where log records go."""
+        ...
+
 
 _logger = logging.getLogger("otelml")
 
@@ -64,9 +86,9 @@ def _chosen(names: tuple[str, ...]) -> list[str]:
         return [*BUILT_IN, *(n for n, f in FRAMEWORKS.items() if _installed(f.module))]
     for name in names:
         if name not in valid:
-            near = difflib.get_close_matches(name, valid, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"valid: {', '.join(valid)}"
-            raise ConfigurationError(f"instrument names {name!r}, which is not known; {hint}")
+            raise ConfigurationError(
+                f"instrument names {name!r}, which is not known; {hint(name, valid)}"
+            )
     return list(names)
 
 
@@ -89,7 +111,7 @@ def _load(path: str) -> Any:
 
 
 def instrument(
-    config: Config, providers: Providers, app: Any = None
+    config: Config, providers: HasProviders, app: Any = None
 ) -> dict[str, Callable[[], None]]:
     """Instrument what was chosen; return how to undo each, by name."""
     done: dict[str, Callable[[], None]] = {}
@@ -102,7 +124,7 @@ def instrument(
 
 
 def _instrument_one(
-    name: str, config: Config, providers: Providers, app: Any
+    name: str, config: Config, providers: HasProviders, app: Any
 ) -> Callable[[], None] | None:
     if name == "logging":
         from otelml.instrumentors import logging as ml_logging

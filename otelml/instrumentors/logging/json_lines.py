@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime as dt
 import enum
@@ -16,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from opentelemetry import trace
@@ -24,11 +23,11 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from otelml import semconv
+from otelml._guard import quietly
 from otelml._worker import CLEAN_PARTS
 
-__all__ = ["JsonLineFormatter", "StdoutHandler", "clean", "exception_of", "parts_of", "quietly"]
+__all__ = ["JsonLineFormatter", "StdoutHandler", "clean", "exception_of", "parts_of"]
 
-_T = TypeVar("_T")
 
 EVENT_NAME = "otel.event.name"
 # What the logging instrumentation of OpenTelemetry adds to records is there under our own names.
@@ -47,13 +46,6 @@ _SHOWN_BY_NUMPY = "mMgG"
 _MAX_BITS = 4096
 
 
-def quietly(default: _T, function: Callable[..., _T], *args: Any) -> _T:
-    """Return what ``function`` returns, or ``default`` where the logged object's code raises."""
-    with contextlib.suppress(Exception):
-        return function(*args)
-    return default
-
-
 class _Cleaner:
     """Turns one record's values into what JSON and OTLP can hold, within a budget."""
 
@@ -68,7 +60,7 @@ class _Cleaner:
             return value
         if isinstance(value, str) and not isinstance(value, enum.Enum):
             return self._bounded(_text(str.__str__(value)))
-        return quietly(_unprintable(value), self._clean, value, depth)
+        return quietly(self._clean, value, depth, default=_unprintable(value))
 
     def _bounded(self, text: str) -> str:
         self._text_left -= len(text)
@@ -170,7 +162,7 @@ def _text(text: str) -> str:
 
 
 def _unprintable(value: object) -> str:
-    return f"<unprintable {quietly('object', lambda: str(type(value).__name__))}>"
+    return f"<unprintable {quietly(lambda: str(type(value).__name__), default='object')}>"
 
 
 def _shown(value: Any) -> str:
@@ -182,7 +174,7 @@ def _shown(value: Any) -> str:
         return f"{type(value).__name__}: {value}"
     if isinstance(value, type):
         return value.__name__
-    text = quietly(None, lambda: str.__str__(str(value)))
+    text = quietly(lambda: str.__str__(str(value)))
     return str.__str__(repr(value)) if text is None else text
 
 
@@ -199,7 +191,7 @@ def key_of(key: object) -> str:
     """Return a non-empty text for the key of an extra."""
     if key and type(key) is str and key.isascii():
         return key
-    return _text(quietly(_unprintable(key), _shown, key)) or "_"
+    return _text(quietly(_shown, key, default=_unprintable(key))) or "_"
 
 
 def put(target: dict[str, Any], key: str, value: Any) -> None:
@@ -226,7 +218,7 @@ def parts_of(record: logging.LogRecord) -> tuple[str, dict[str, Any], str | None
         message = str(fields.pop("message", "")) if isinstance(fields, dict) else str(fields)
         extras.update(fields if isinstance(fields, dict) else {})
     else:
-        given = quietly(None, record.getMessage)
+        given = quietly(record.getMessage)
         message = _broken_message(record) if given is None else given
     for key, value in tuple(vars(record).items()):
         if key == EVENT_NAME:
@@ -253,8 +245,8 @@ def exception_of(record: logging.LogRecord) -> dict[str, str]:
         kind, error = info[0], info[1]
         prefix = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
         fields[semconv.EXCEPTION_TYPE] = f"{prefix}{kind.__qualname__}"
-        fields[semconv.EXCEPTION_MESSAGE] = _text(quietly(_unprintable(error), str, error))
-        stack = quietly("<unprintable stack>", _PLAIN.formatException, info)
+        fields[semconv.EXCEPTION_MESSAGE] = _text(quietly(str, error, default=_unprintable(error)))
+        stack = quietly(_PLAIN.formatException, info, default="<unprintable stack>")
         fields[semconv.EXCEPTION_STACKTRACE] = _text(stack)
     elif record.exc_text:
         fields[semconv.EXCEPTION_STACKTRACE] = _text(str(record.exc_text))
@@ -284,7 +276,7 @@ class JsonLineFormatter(JsonFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
-        line = quietly(None, self._line, record)
+        line = quietly(self._line, record)
         if line is not None:
             return line
         message = "<a record that cannot be shown>"
@@ -340,7 +332,7 @@ class StdoutHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line of a record."""
         if self._accepts(record):
-            quietly(None, _write, self.format(record))
+            quietly(_write, self.format(record))
 
 
 def _write(line: str) -> None:

@@ -30,7 +30,9 @@ from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from otelml import _guard
-from otelml.instrumentors._json_logs import StdoutHandler, exception_of, parts_of, put
+from otelml._state import ProcessState
+from otelml.instrumentors.logging.json_lines import StdoutHandler, exception_of, parts_of, put
+from otelml.instrumentors.patch import Patches
 from otelml.semconv import SERVICE_NAME
 
 if TYPE_CHECKING:
@@ -201,17 +203,14 @@ def _reaches_root(logger: logging.Logger) -> bool:
     return at is _root
 
 
-class _Patches:
-    """What is replaced in the standard library, once, for as long as it is needed."""
-
-    active: _Active | None = None
-    replaced: tuple[tuple[Any, str, Any, Any], ...] = ()
+_active: ProcessState[_Active | None] = ProcessState(None)
+_patches = Patches()
 
 
 def _call_handlers(original: Callable[[logging.Logger, logging.LogRecord], None]) -> Any:
     @functools.wraps(original)
     def callHandlers(self: logging.Logger, record: logging.LogRecord) -> None:  # noqa: N802 - the name it replaces
-        active = _Patches.active
+        active = _active.value
         if active is None:
             original(self, record)
             return
@@ -233,7 +232,7 @@ def _without_us(original: Callable[..., Any]) -> Any:
 
     @functools.wraps(original)
     def configure(*args: Any, **kwargs: Any) -> Any:
-        active = _Patches.active
+        active = _active.value
         ours = active.json if active is not None else None
         if ours is None or ours not in _root.handlers:
             return original(*args, **kwargs)
@@ -241,7 +240,7 @@ def _without_us(original: Callable[..., Any]) -> Any:
         try:
             return original(*args, **kwargs)
         finally:
-            if _Patches.active is active:
+            if _active.value is active:
                 _root.addHandler(ours)
 
     return configure
@@ -254,21 +253,8 @@ def _patch() -> None:
         (logging.config, "dictConfig", _without_us),
         (logging.config, "fileConfig", _without_us),
     )
-    done: list[tuple[Any, str, Any, Any]] = []
     for owner, name, wrap in targets:
-        original = getattr(owner, name)
-        replacement = wrap(original)
-        setattr(owner, name, replacement)
-        done.append((owner, name, original, replacement))
-    _Patches.replaced = tuple(done)
-
-
-def _unpatch() -> None:
-    if any(getattr(owner, name) is not ours for owner, name, _, ours in _Patches.replaced):
-        return  # someone wrapped us: stay in place, passing everything through
-    for owner, name, original, _ in _Patches.replaced:
-        setattr(owner, name, original)
-    _Patches.replaced = ()
+        _patches.replace(owner, name, wrap(getattr(owner, name)))
 
 
 def instrument_logging(
@@ -284,20 +270,21 @@ def instrument_logging(
     uninstrument_logging()
     service = str(resource.attributes.get(SERVICE_NAME, "")) if resource is not None else ""
     active = _Active(config, logger_provider, service)
-    if not _Patches.replaced:
+    if not _patches.replaced:
         _patch()
-    _Patches.active = active
+    _active.value = active
     active.start()
 
 
 def uninstrument_logging() -> None:
     """Leave logging as it was before; without :func:`instrument_logging` do nothing."""
-    active, _Patches.active = _Patches.active, None
+    active = _active.exchange(None)
     if active is not None:
         active.stop()
-    _unpatch()
+    if _patches.are_all_in_place():  # else someone wrapped us: stay, passing everything through
+        _patches.undo()
 
 
 def is_instrumented() -> bool:
     """Whether log records are being taken by us."""
-    return _Patches.active is not None
+    return _active.value is not None

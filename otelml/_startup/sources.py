@@ -5,7 +5,6 @@ Every error names the key, the value, the source it came from and the nearest va
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from otelml import environment_variables as env
+from otelml._options import Given, boolean, check_keys, from_environment, parse
 from otelml.config import (
     Config,
     CostOptions,
@@ -41,7 +41,6 @@ SIGNALS: dict[str, type[_Options]] = {
 }
 PLAIN_KEYS = ("service_name", "service_version", "environment", "model", "model_version")
 _VARIABLES = {"model": env.OTELML_MODEL, "model_version": env.OTELML_MODEL_VERSION}
-_TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 
 
 def read_pyproject(start: Path) -> tuple[Mapping[str, Any], str]:
@@ -63,50 +62,6 @@ def read_pyproject(start: Path) -> tuple[Mapping[str, Any], str]:
             raise ConfigurationError(f"{path}: [tool.otelml] must be a table, not {table!r}")
         return cast("dict[str, Any]", table), str(path)
     return {}, ""
-
-
-def check_keys(given: Mapping[str, Any], valid: Sequence[str], source: str, prefix: str) -> None:
-    """Refuse an unknown key, naming the nearest valid one.
-
-    Raises:
-        ConfigurationError: A key of ``given`` is not in ``valid``.
-    """
-    for key, value in given.items():
-        if key not in valid:
-            near = difflib.get_close_matches(key, valid, n=1, cutoff=0.5)
-            hint = (
-                f"; did you mean {prefix}{near[0]!s}?" if near else f"; valid: {', '.join(valid)}"
-            )
-            raise ConfigurationError(f"unknown key {prefix}{key} = {value!r} in {source}{hint}")
-
-
-def parse_bool(text: str, key: str, source: str) -> bool:
-    """Return the truth value that ``text`` spells.
-
-    Raises:
-        ConfigurationError: It spells none.
-    """
-    lowered = text.strip().lower()
-    if lowered in _TRUE:
-        return True
-    if lowered in _FALSE:
-        return False
-    raise ConfigurationError(f"{key} is {text!r} (from {source}); it must be true or false")
-
-
-def _parse(text: str, kind: str, key: str, source: str) -> Any:
-    if kind == "bool":
-        return parse_bool(text, key, source)
-    if kind in {"int", "float", "float | None"}:
-        try:
-            return int(text) if kind == "int" else float(text)
-        except ValueError:
-            wanted = "a whole number" if kind == "int" else "a number"
-            message = f"{key} is {text!r} (from {source}); it must be {wanted}"
-            raise ConfigurationError(message) from None
-    if kind == "tuple[str, ...]":
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    return text
 
 
 def _build(cls: type[_Opt], values: Mapping[str, Any], sources: Mapping[str, str]) -> _Opt:
@@ -132,7 +87,7 @@ def _signal(name: str, argument: Any, table: Any, source: str, environ: Mapping[
     if isinstance(table, bool):
         table = {"enabled": table}
     if not isinstance(table, Mapping):
-        raise ConfigurationError(f"{name} is {table!r} (from {source}); it must be a table or bool")
+        raise Given(name, table, source).wrong("a table or bool")
     given = cast("Mapping[str, Any]", table)
     check_keys(given, tuple(kinds), source, f"{name}.")
     for key, value in given.items():
@@ -140,10 +95,10 @@ def _signal(name: str, argument: Any, table: Any, source: str, environ: Mapping[
         sources[key] = source
     for option in fields(cls):
         variable = option.metadata["env"]
-        if variable and environ.get(variable, "") != "":
-            origin = f"the environment variable {variable}"
-            values[option.name] = _parse(environ[variable], kinds[option.name], variable, origin)
-            sources[option.name] = origin
+        set_to = from_environment(variable, environ) if variable else None
+        if set_to is not None:
+            values[option.name] = parse(set_to, kinds[option.name])
+            sources[option.name] = variable
     if argument is False:
         values["enabled"] = False
     return _build(cls, values, sources)
@@ -152,22 +107,23 @@ def _signal(name: str, argument: Any, table: Any, source: str, environ: Mapping[
 def _instrument(argument: str | Sequence[str], source: str) -> tuple[str, ...]:
     names: list[Any] = argument.split(",") if isinstance(argument, str) else list(argument)
     if not all(isinstance(name, str) for name in names):
-        raise ConfigurationError(f"instrument is {argument!r} (from {source}); name instrumentors")
+        raise Given("instrument", argument, source).wrong("names of instrumentors")
     cleaned = tuple(name.strip() for name in names if name.strip())
     if not all(cleaned):
-        raise ConfigurationError(f"instrument is {argument!r} (from {source}); name instrumentors")
+        raise Given("instrument", argument, source).wrong("names of instrumentors")
     return () if cleaned == ("none",) else cleaned
 
 
 def _plain(key: str, argument: Any, table: Mapping[str, Any], source: str, environ: Any) -> Any:
     variable = _VARIABLES.get(key)
     value, origin = argument, f"init({key}=)"
-    if value is None and variable and environ.get(variable):
-        value, origin = environ[variable], f"the environment variable {variable}"
+    set_to = from_environment(variable, environ) if variable else None
+    if value is None and set_to is not None:
+        value, origin = set_to.value, set_to.key
     if value is None and key in table:
         value, origin = table[key], source
     if value is not None and not (isinstance(value, str) and value.strip()):
-        raise ConfigurationError(f"{key} is {value!r} (from {origin}); it must be a text")
+        raise Given(key, value, origin).wrong("a text")
     return value
 
 
@@ -219,15 +175,17 @@ def resolve(
         resource_attributes=_resource_attributes(arguments.get("resource_attributes"), table),
     )
     system, origin = arguments.get("system", True), "init(system=)"
-    if system is True and environ.get(env.OTELML_SYSTEM):
-        system = parse_bool(environ[env.OTELML_SYSTEM], env.OTELML_SYSTEM, "the environment")
+    set_to = from_environment(env.OTELML_SYSTEM, environ)
+    if system is True and set_to is not None:
+        system = boolean(set_to)
     elif system is True and "system" in table:
         system, origin = table["system"], source
     if not isinstance(system, bool):
-        raise ConfigurationError(f"system is {system!r} (from {origin}); it must be True or False")
+        raise Given("system", system, origin).wrong("True or False")
     chosen, origin = arguments.get("instrument", "auto"), "init(instrument=)"
-    if chosen == "auto" and environ.get(env.OTELML_INSTRUMENT):
-        chosen, origin = environ[env.OTELML_INSTRUMENT], env.OTELML_INSTRUMENT
+    set_to = from_environment(env.OTELML_INSTRUMENT, environ)
+    if chosen == "auto" and set_to is not None:
+        chosen, origin = set_to.value, env.OTELML_INSTRUMENT
     elif chosen == "auto" and "instrument" in table:
         chosen, origin = table["instrument"], source
     return replace(config, system=system, instrument=_instrument(chosen, origin))

@@ -15,6 +15,7 @@ from typing import Any
 
 from otelml import _guard
 from otelml._prediction import current_runtime
+from otelml._state import ProcessState
 from otelml.config import (
     Config,
     CostOptions,
@@ -39,9 +40,9 @@ class Telemetry:
 
     def __init__(self, config: Config, app: Any = None) -> None:
         from otelml import instrumentors
-        from otelml._lifecycle import Lifecycle
         from otelml._providers import configure_providers, create_providers
-        from otelml._startup import Pipeline
+        from otelml._startup.lifecycle import Lifecycle
+        from otelml._startup.pipeline import Pipeline
 
         self.config = config
         self._ended = False
@@ -83,8 +84,8 @@ class Telemetry:
             if self._ended:
                 return True
             self._ended = True
-            if _State.telemetry is self:
-                _State.telemetry = None
+            if _running.value is self:
+                _running.value = None
             budget = self.config.traces.flush_timeout_s if timeout_s is None else timeout_s
             deadline = time.monotonic() + budget
             # The pipeline first: what it still holds writes log records.
@@ -131,8 +132,7 @@ def _share_of(deadline: float) -> float:
     return now + max(0.0, deadline - now) * _PIPELINE_SHARE
 
 
-class _State:
-    telemetry: Telemetry | None = None
+_running: ProcessState[Telemetry | None] = ProcessState(None)
 
 
 def init(
@@ -194,16 +194,16 @@ def init(
         "resource_attributes": resource_attributes,
     }
     from otelml import instrumentors
-    from otelml._config_sources import resolve
     from otelml._cost import check as check_cost
+    from otelml._startup.sources import resolve
 
     config = resolve(arguments)
     instrumentors.check(config)
     check_cost(config.cost)
     with _lock:
-        running = _State.telemetry
+        running = _running.value
         if running is None:
-            running = _State.telemetry = Telemetry(config, app)
+            running = _running.value = Telemetry(config, app)
         elif running.config != config:
             _logger.warning(
                 "otelml: init() was called again with other options, which are ignored; "
@@ -223,7 +223,7 @@ def shutdown(timeout_s: float | None = None) -> bool:
     Returns:
         Whether everything was sent in time.
     """
-    running = _State.telemetry
+    running = _running.value
     return running.shutdown(timeout_s) if running is not None else True
 
 

@@ -15,16 +15,17 @@ from opentelemetry.sdk.metrics import MeterProvider
 
 from otelml import _guard, semconv
 from otelml._metrics import observe
-from otelml._providers import _globals, _resource
-from otelml._providers._batch import Batcher
-from otelml._providers._metrics import PushReader, forget_parent
-from otelml._providers._stats import QUEUE_FULL, SHUTDOWN, Stats
+from otelml._providers import globals as _globals
+from otelml._providers import resource as _resource
+from otelml._providers.batch import Batcher
+from otelml._providers.metrics import PushReader, forget_parent
+from otelml._providers.stats import QUEUE_FULL, SHUTDOWN, Stats
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
     from opentelemetry.sdk.resources import Resource
 
-    from otelml._providers._prometheus import PrometheusServer
+    from otelml._providers.prometheus import PrometheusServer
 
     Source = Callable[[], Iterable[tuple[float, dict[str, str]]]]
 

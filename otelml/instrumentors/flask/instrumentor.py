@@ -27,7 +27,8 @@ from werkzeug.exceptions import HTTPException
 from otelml import _guard, semconv
 from otelml._prediction import current_runtime
 from otelml._requests import RequestScope, begin_request, end_request
-from otelml.instrumentors._flask_http import HttpInstrumentation, prefer_stable_conventions
+from otelml.instrumentors.flask.http import HttpInstrumentation, prefer_stable_conventions
+from otelml.instrumentors.patch import Patches
 
 __all__ = ["FlaskMLInstrumentor"]
 
@@ -53,7 +54,7 @@ class FlaskMLInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # it has no 
     """
 
     _http: HttpInstrumentation | None = None
-    _wrapped: dict[str, tuple[Any, Any]]
+    _patches: Patches
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """Return the distributions that are instrumented."""
@@ -63,21 +64,16 @@ class FlaskMLInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # it has no 
         prefer_stable_conventions()
         options = {name: kwargs[name] for name in _OPTIONS if name in kwargs}
         self._http = http = HttpInstrumentation(Flask.wsgi_app, options)
-        self._wrapped = {}
+        self._patches = Patches()
         for name, wrap in _HOOKS.items():
-            original = getattr(Flask, name)
-            hook = wrap(original, http)
-            self._wrapped[name] = (original, hook)
-            setattr(Flask, name, hook)
+            self._patches.replace(Flask, name, wrap(getattr(Flask, name), http))
         for app in _existing_apps():
             http.add(app)
         if kwargs.get("app") is not None:
             self.instrument_app(kwargs["app"])
 
     def _uninstrument(self, **_: Any) -> None:
-        for name, (original, hook) in self._wrapped.items():
-            if getattr(Flask, name) is hook:  # else someone wrapped it since; it passes through
-                setattr(Flask, name, original)
+        self._patches.undo()  # what someone wrapped since stays, and passes through
         http, self._http = self._http, None
         if http is not None:
             http.remove()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from otelml.instrumentors._patch import Function, ModulePatches, as_wrapper, unwrapped
-from otelml.instrumentors._sklearn_calls import Switch, quiet
-from otelml.instrumentors._sklearn_classes import EstimatorPatches
-from otelml.instrumentors._sklearn_identity import FRAMEWORK
-from otelml.instrumentors._sklearn_parallel import patch_joblib, patch_tasks
+from otelml.instrumentors.patch import Function, ModulePatches, as_wrapper, unwrapped
+from otelml.instrumentors.sklearn.calls import Switch, quiet
+from otelml.instrumentors.sklearn.classes import EstimatorPatches
+from otelml.instrumentors.sklearn.identity import FRAMEWORK
+from otelml.instrumentors.sklearn.parallel import patch_joblib, patch_tasks
 
 # Evaluation is not serving. Only functions that no other module holds by name as a task are
 # here: pickling looks a function up by its name and must find the same object.

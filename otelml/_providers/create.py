@@ -14,14 +14,16 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import Sampler
 from opentelemetry.trace import NoOpTracerProvider
 
-from otelml._providers import _environment, _globals
-from otelml._providers._batch import LogBatcher, SpanBatcher
-from otelml._providers._metrics import PushReader, aggregation, temporality
-from otelml._providers._prometheus import PrometheusServer
-from otelml._providers._providers import Providers, Signal
-from otelml._providers._resource import create_resource
-from otelml._providers._stats import Stats
-from otelml._providers._targets import SdkTarget, create_target
+from otelml._options import text
+from otelml._providers import environment as _environment
+from otelml._providers import globals as _globals
+from otelml._providers.batch import LogBatcher, SpanBatcher
+from otelml._providers.metrics import PushReader, aggregation, temporality
+from otelml._providers.prometheus import PrometheusServer
+from otelml._providers.providers import Providers, Signal
+from otelml._providers.resource import create_resource
+from otelml._providers.stats import Stats
+from otelml._providers.targets import SdkTarget, create_target
 from otelml.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -158,7 +160,7 @@ def _sampler() -> Sampler | None:
     Raises:
         ConfigurationError: There is no such sampler, or its argument is wrong.
     """
-    name = _environment.text("OTEL_TRACES_SAMPLER").lower()
+    name = text("OTEL_TRACES_SAMPLER").lower()
     if name in {"traceidratio", "parentbased_traceidratio"}:
         _environment.number("OTEL_TRACES_SAMPLER_ARG", 1.0, 0.0, 1.0)
     if not name or name in _SAMPLERS:
@@ -172,7 +174,7 @@ def _sampler() -> Sampler | None:
 
 
 def _id_generator() -> IdGenerator | None:
-    name = _environment.text("OTEL_PYTHON_ID_GENERATOR", "random")
+    name = text("OTEL_PYTHON_ID_GENERATOR", "random")
     if name == "random":
         return None
     generator: IdGenerator = _environment.load(

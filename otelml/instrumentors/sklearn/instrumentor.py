@@ -8,8 +8,8 @@ from typing import Any
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from otelml._requests import register_framework
-from otelml.instrumentors._sklearn_identity import FRAMEWORK, describe
-from otelml.instrumentors._sklearn_modules import SklearnPatches
+from otelml.instrumentors.sklearn.identity import FRAMEWORK, describe
+from otelml.instrumentors.sklearn.modules import SklearnPatches
 
 __all__ = ["SklearnInstrumentor"]
 

@@ -10,8 +10,8 @@ from contextvars import ContextVar, Token
 from typing import Any
 
 from otelml._requests import begin_call, end_call
-from otelml.instrumentors._patch import Function, as_wrapper
-from otelml.instrumentors._sklearn_identity import FRAMEWORK
+from otelml.instrumentors.patch import Function, as_wrapper
+from otelml.instrumentors.sklearn.identity import FRAMEWORK
 
 _NOBODY: Any = object()
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from otelml import _guard
-from otelml.instrumentors._patch import MethodPatches, ModulePatches, Wrap
-from otelml.instrumentors._sklearn_calls import (
+from otelml.instrumentors.patch import MethodPatches, ModulePatches, Wrap
+from otelml.instrumentors.sklearn.calls import (
     delegating_call,
     inner,
     last_step,
@@ -22,7 +22,7 @@ from otelml.instrumentors._sklearn_calls import (
     quiet,
     quiet_generator,
 )
-from otelml.instrumentors._sklearn_identity import FRAMEWORK, derives
+from otelml.instrumentors.sklearn.identity import FRAMEWORK, derives
 
 _PREDICTIONS = (
     "predict",

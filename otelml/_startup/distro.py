@@ -18,6 +18,7 @@ from opentelemetry.instrumentation.environment_variables import (
 )
 
 from otelml import _guard
+from otelml._state import ProcessState
 from otelml.exceptions import OtelmlError
 
 __all__ = ["OtelmlConfigurator", "OtelmlDistro", "start"]
@@ -28,8 +29,7 @@ _logger = logging.getLogger("otelml")
 _OF_INIT = frozenset({"flask", "logging", "system_metrics", "otelml_flask", "otelml_sklearn"})
 
 
-class _Started:
-    by_us = False
+_started: ProcessState[bool] = ProcessState(False)
 
 
 class OtelmlConfigurator:
@@ -44,7 +44,7 @@ class OtelmlConfigurator:
         except OtelmlError as error:
             print(f"otelml: not started: {error}", file=sys.stderr)  # noqa: T201 - logging is not set up
             return
-        _Started.by_us = True
+        _started.value = True
 
 
 class OtelmlDistro(BaseDistro):  # type: ignore[misc] # upstream has no types
@@ -55,14 +55,14 @@ class OtelmlDistro(BaseDistro):  # type: ignore[misc] # upstream has no types
 
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:
         """Start the instrumentor of an entry point, unless ``init`` has seen to it."""
-        if not (_Started.by_us and entry_point.name in _OF_INIT):
+        if not (_started.value and entry_point.name in _OF_INIT):
             super().load_instrumentor(entry_point, **kwargs)
 
 
 def start() -> None:
     """Initialise otelml and start all further instrumentors that are installed."""
     OtelmlConfigurator().configure()
-    if not _Started.by_us:
+    if not _started.value:
         return
     distro = OtelmlDistro()
     disabled = {

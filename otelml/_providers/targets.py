@@ -8,10 +8,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from otelml import _guard
-from otelml._providers import _environment
-from otelml._providers._delivery import Outcome, Target
-from otelml._providers._http import HttpTarget
-from otelml._providers._pump import is_exporting
+from otelml._providers import environment as _environment
+from otelml._providers.delivery import Outcome, Target
+from otelml._providers.http import HttpTarget
+from otelml._providers.pump import is_exporting
 from otelml.exceptions import ConfigurationError, MissingDependencyError
 
 if TYPE_CHECKING:

@@ -77,7 +77,34 @@ def _function_in(value: Any) -> FunctionType | None:
     return value if isinstance(value, FunctionType) else None
 
 
-class ModulePatches:
+class Patches:
+    """Attributes replaced, so that all can be put back."""
+
+    def __init__(self) -> None:
+        self.replaced: list[tuple[Any, str, Any, Any]] = []
+
+    def replace(self, owner: Any, name: str, new: Any) -> None:
+        """Set an attribute, and remember what was there."""
+        self.replaced.append((owner, name, vars(owner).get(name, _ABSENT), new))
+        setattr(owner, name, new)
+
+    def are_all_in_place(self) -> bool:
+        """Whether nobody has replaced since what we put there."""
+        return all(vars(owner).get(name) is new for owner, name, _, new in self.replaced)
+
+    def undo(self) -> None:
+        """Put everything back, but for what someone else has replaced since."""
+        for owner, name, before, new in reversed(self.replaced):
+            if vars(owner).get(name) is not new:
+                continue
+            if before is _ABSENT:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, before)
+        self.replaced.clear()
+
+
+class ModulePatches(Patches):
     """Attributes replaced once their module is there: at once, or when it is imported.
 
     Args:
@@ -86,10 +113,10 @@ class ModulePatches:
     """
 
     def __init__(self, component: str, actions: Mapping[str, Callable[[Any], None]]) -> None:
+        super().__init__()
         self._component = component
         self._actions = actions
         self._awaited: set[str] = set()
-        self._replaced: list[tuple[Any, str, Any, Any]] = []
         self._active = False
 
     def apply(self) -> None:
@@ -106,11 +133,6 @@ class ModulePatches:
         if self._active:
             _guard.call(self._component, self._actions[module.__name__], module)
 
-    def replace(self, owner: Any, name: str, new: Any) -> None:
-        """Set an attribute, and remember what was there."""
-        self._replaced.append((owner, name, vars(owner).get(name, _ABSENT), new))
-        setattr(owner, name, new)
-
     def wrap(self, owner: Any, name: str, wrap: Wrap) -> None:
         """Wrap a function that is an attribute of ``owner``, where there is one."""
         function = vars(owner).get(name)
@@ -120,14 +142,7 @@ class ModulePatches:
     def undo(self) -> None:
         """Put everything back, but for what someone else has replaced since."""
         self._active = False
-        for owner, name, before, new in reversed(self._replaced):
-            if vars(owner).get(name) is not new:
-                continue
-            if before is _ABSENT:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, before)
-        self._replaced.clear()
+        super().undo()
 
 
 _ABSENT: Any = object()

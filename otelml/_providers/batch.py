@@ -8,16 +8,16 @@ from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor
 
-from otelml._providers._delivery import Delivery, Target
-from otelml._providers._pump import Pump, is_exporting
-from otelml._providers._stats import SHUTDOWN, Stats
+from otelml._providers.delivery import Delivery, Target
+from otelml._providers.pump import Pump, is_exporting
+from otelml._providers.stats import SHUTDOWN, Stats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -240,9 +240,3 @@ class LogBatcher(Batcher["ReadableLogRecord"], LogRecordProcessor):
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Deliver what is queued, within the timeout."""
         return self.flush(monotonic() + timeout_millis / 1e3)
-
-
-def batcher(signal: str, target: Target, stats: Stats, settings: BatchSettings) -> Batcher[Any]:
-    """Return the batcher of ``traces`` or ``logs``."""
-    cls: type[Batcher[Any]] = SpanBatcher if signal == "traces" else LogBatcher
-    return cls(target, stats, settings)

@@ -1,0 +1,21 @@
+"""What was probably meant: the nearest of the valid names."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+_CLOSE = 0.5
+
+
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """Return the word of ``words`` most like ``word``; None where none is."""
+    found = difflib.get_close_matches(word, list(words), n=1, cutoff=_CLOSE)
+    return found[0] if found else None
+
+
+def hint(word: str, words: Iterable[str], listed: str = "valid") -> str:
+    """Return ``did you mean X?``, else the list of words, after ``listed``."""
+    known = list(words)
+    found = nearest(word, known)
+    return f"did you mean {found}?" if found else f"{listed}: {', '.join(known)}"
