@@ -9,32 +9,53 @@ import sys
 import time
 from pathlib import Path
 
-PARTS = ("prediction", "service", "process", "viewer", "pipeline")
+PARTS = ("prediction", "growth", "service", "process", "viewer", "pipeline")
 RESULTS = Path(__file__).parent / "results.json"
 
 
-def _run_part(name: str, *, quick: bool) -> list[dict[str, object]]:
-    """Run one part in a process of its own, so that none warms up another."""
+def _run_part(name: str, *, quick: bool) -> list[dict[str, object]] | None:
+    """Run one part in a process of its own, so that none warms up another; None if it fails."""
     out = RESULTS.with_name(f".{name}.json")
     command = [sys.executable, "-m", "benchmarks.part", name, str(out)]
     done = subprocess.run(command + (["--quick"] if quick else []), check=False)
     if done.returncode:
-        raise SystemExit(f"benchmark {name} failed with exit code {done.returncode}")
+        return None
     figures: list[dict[str, object]] = json.loads(out.read_text("utf-8"))
     out.unlink()
     return figures
 
 
+def _parts(text: str) -> list[str]:
+    """Return the parts that ``--only`` names."""
+    names = [name.strip() for name in text.split(",")]
+    if unknown := [name for name in names if name not in PARTS]:
+        raise argparse.ArgumentTypeError(
+            f"unknown part {unknown[0]!r}; there are {', '.join(PARTS)}"
+        )
+    return names
+
+
 def main() -> int:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure, print, write; return 1 where a part could not be measured."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer repeats")
-    parser.add_argument("--only", choices=PARTS, help="one part")
+    parser.add_argument(
+        "--only",
+        type=_parts,
+        default=PARTS,
+        metavar="NAME[,NAME]",
+        help=f"only these parts: {', '.join(PARTS)}",
+    )
     arguments = parser.parse_args()
     started = time.monotonic()
     figures: list[dict[str, object]] = []
-    for part in (arguments.only,) if arguments.only else PARTS:
-        figures += _run_part(part, quick=arguments.quick)
+    failed: list[str] = []
+    for part in arguments.only:
+        found = _run_part(part, quick=arguments.quick)
+        if found is None:
+            failed.append(part)
+        else:
+            figures += found
     RESULTS.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     missed = [str(f["name"]) for f in figures if not f["met"]]
     print(
@@ -42,7 +63,9 @@ def main() -> int:
         f"{time.monotonic() - started:.0f} s"
         + (f"; not met: {', '.join(missed)}" if missed else "")
     )
-    return 0
+    if failed:
+        print(f"not measured, see the errors above: {', '.join(failed)}")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ import statistics
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from benchmarks.harness import Figure
+from benchmarks.harness import Figure, paired
 
 REQUESTS = 400
 PACED = 600
@@ -87,25 +88,8 @@ def _closed_port() -> int:
     return port
 
 
-def _figure(name: str, pairs: list[tuple[float, float]], target: float, better: str, unit: str,
-            note: str = "") -> Figure:  # fmt: skip
-    ratios = sorted(one / other for one, other in pairs)
-    return Figure(
-        name,
-        statistics.median(one for one, _ in pairs),
-        statistics.median(other for _, other in pairs),
-        unit,
-        target,
-        better,
-        ratios[0],
-        ratios[-1],
-        note,
-        statistics.median(ratios),
-    )
-
-
-def figures(*, quick: bool) -> list[Figure]:
-    """Return the figures of this file.
+def figures(*, quick: bool) -> Iterator[Figure]:
+    """Measure the figures of this file.
 
     Args:
         quick: Whether fewer repeats will do.
@@ -122,28 +106,43 @@ def figures(*, quick: bool) -> list[Figure]:
         "down": Service("otelml", down),
     }
     try:
-        return _measure(services, runs)
+        yield from _measure(services, runs)
     finally:
         for service in services.values():
             service.stop()
         sink.shutdown()
 
 
-def _measure(services: dict[str, Service], runs: int) -> list[Figure]:
+def _measure(services: dict[str, Service], runs: int) -> Iterator[Figure]:
     rates: dict[str, list[float]] = {name: [] for name in services}
     for _ in range(runs):
         for name, service in services.items():
             rates[name].append(REQUESTS / service.ask(f"run {REQUESTS}")["seconds"])
-    half = statistics.median(rates["bare"]) / 2
-    tails: list[tuple[float, float]] = []
-    for _ in range(runs):
-        ours = services["otelml"].ask(f"pace {PACED} {half}")["p99"]
-        tails.append((ours * 1e3, services["bare"].ask(f"pace {PACED} {half}")["p99"] * 1e3))
-    against_hand = list(zip(rates["otelml"], rates["hand"], strict=True))
-    against_up = list(zip(rates["down"], rates["otelml"], strict=True))
     bare = statistics.median(rates["bare"])
-    return [
-        _figure("flask_throughput", against_hand, 1.5, "higher", "1/s", f"bare app {bare:.0f}/s"),
-        _figure("flask_p99", tails, 1.25, "lower", "ms", f"paced at {half:.0f}/s"),
-        _figure("collector_down", against_up, 0.95, "higher", "1/s"),
-    ]
+    yield paired(
+        "flask_throughput",
+        zip(rates["otelml"], rates["hand"], strict=True),
+        "1/s",
+        target=1.5,
+        better="higher",
+        note=f"bare app {bare:.0f}/s",
+    )
+    pace = bare / 2
+    yield paired(
+        "flask_p99",
+        [(_p99_ms(services["otelml"], pace), _p99_ms(services["bare"], pace)) for _ in range(runs)],
+        "ms",
+        target=1.25,
+        note=f"paced at {pace:.0f}/s",
+    )
+    yield paired(
+        "collector_down",
+        zip(rates["down"], rates["otelml"], strict=True),
+        "1/s",
+        target=0.95,
+        better="higher",
+    )
+
+
+def _p99_ms(service: Service, pace: float) -> float:
+    return service.ask(f"pace {PACED} {pace}")["p99"] * 1e3

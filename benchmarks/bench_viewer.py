@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-import argparse
 import http.client
-import importlib.util
 import json
 import multiprocessing
 import multiprocessing.connection
 import os
-import statistics
-import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from benchmarks.harness import Figure, absolute
 from otelml.viewer import Viewer
 from otelml.viewer.decode import decode_logs, decode_metrics, decode_traces
 from otelml.viewer.store import Store
+from tests.viewer.seed import FLEET, Fleet, Model
 
 _NS = 1_000_000_000
 _SPANS_A_REQUEST = 510
 _SENDERS = 4
-
-
-def _seed() -> Any:
-    path = Path(__file__).parent.parent / "tests" / "viewer" / "seed.py"
-    spec = importlib.util.spec_from_file_location("otelml_viewer_seed", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+_ROUNDS = 5
+_POINTS_A_PERIOD = 200
+_QUERIES = {
+    "viewer_query": "/api/models",
+    "viewer_query_model": "/api/models/loan",
+    "viewer_query_traces": "/api/traces",
+    "viewer_query_metric": "/api/metrics/query?name=ml.prediction.duration",
+    "viewer_query_logs": "/api/logs?query=no-such-text",
+}
 
 
 def _serve(pipe: multiprocessing.connection.Connection, db: str | None) -> None:
@@ -73,28 +72,39 @@ class _Running:
         return times.user + times.system
 
 
-def _requests(count: int) -> list[bytes]:
-    """Serialised requests of about _SPANS_A_REQUEST spans, five a trace, as otelml sends them."""
-    seed = _seed()
+def figures(*, quick: bool) -> Iterator[Figure]:
+    """Measure the figures of this file.
+
+    Args:
+        quick: Whether smaller stores will do.
+    """
+    yield from _ingest(60 if quick else 300)
+    yield from _query(100_000 if quick else 1_000_000)
+
+
+def _requests(count: int) -> tuple[list[bytes], list[int]]:
+    """Return requests of about _SPANS_A_REQUEST spans, five a trace, and the spans in each."""
     now = time.time_ns()
-    fleet = seed.Fleet(now, models=(replace(seed.FLEET[0], rate=_SPANS_A_REQUEST / 5 / 10),))
-    fleet._feedback = lambda *_: None
-    found = []
+    fleet = Fleet(now, models=(replace(FLEET[0], rate=_SPANS_A_REQUEST / 5 / 10),))
+    bodies: list[bytes] = []
+    sizes: list[int] = []
     for index in range(count):
+        before = fleet.counts["spans"]
         start = now - (count - index) * 10 * _NS // 100
-        found.append(fleet.period(start, start + 10 * _NS)[0].SerializeToString())
-    return found
+        traces: ExportTraceServiceRequest = fleet.period(start, start + 10 * _NS)[0]
+        bodies.append(traces.SerializeToString())
+        sizes.append(fleet.counts["spans"] - before)
+    return bodies, sizes
 
 
-def viewer_ingest(*, quick: bool = False) -> list[dict[str, Any]]:
-    """Spans a second that are acknowledged, thus stored, by a viewer on one core."""
-    bodies = _requests(60 if quick else 300)
-    sizes = [_count(body) for body in bodies]
-    rates, cpu_rates = [], []
+def _ingest(requests: int) -> Iterator[Figure]:
+    """Measure spans a second that are acknowledged, thus stored, by a viewer on one core."""
+    bodies, sizes = _requests(requests)
+    rates: list[float] = []
+    cpu_rates: list[float] = []
     with _Running() as running, ThreadPoolExecutor(_SENDERS) as senders:
-        rounds = 5
-        share = len(bodies) // rounds
-        for index in range(rounds):
+        share = len(bodies) // _ROUNDS
+        for index in range(_ROUNDS):
             part = slice(index * share, (index + 1) * share)
             cpu, started = running.cpu_s(), time.perf_counter()
             lanes = [bodies[part][lane::_SENDERS] for lane in range(_SENDERS)]
@@ -102,11 +112,10 @@ def viewer_ingest(*, quick: bool = False) -> list[dict[str, Any]]:
             rates.append(sum(sizes[part]) / (time.perf_counter() - started))
             cpu_rates.append(sum(sizes[part]) / (running.cpu_s() - cpu))
         stored = _get(running.web, "/api/status")["spans"]
-        assert stored == sum(sizes[: share * rounds]), "some spans were not stored"
-    return [
-        _row("viewer_ingest", statistics.median(rates), 10_000, "spans/s", more=True),
-        _row("viewer_ingest_cpu", statistics.median(cpu_rates), 10_000, "spans/CPU-s", more=True),
-    ]
+        assert stored == sum(sizes[: share * _ROUNDS]), "some spans were not stored"
+    target, better = 10_000, "higher"
+    yield absolute("viewer_ingest", rates, "spans/s", target=target, better=better)
+    yield absolute("viewer_ingest_cpu", cpu_rates, "spans/CPU-s", target=target, better=better)
 
 
 def _post(port: int, bodies: list[bytes]) -> None:
@@ -118,15 +127,6 @@ def _post(port: int, bodies: list[bytes]) -> None:
         assert response.status == 200
 
 
-def _count(body: bytes) -> int:
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-        ExportTraceServiceRequest,
-    )
-
-    request = ExportTraceServiceRequest.FromString(body)
-    return sum(len(s.spans) for r in request.resource_spans for s in r.scope_spans)
-
-
 def _get(port: int, path: str) -> Any:
     connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.request("GET", path)
@@ -136,93 +136,52 @@ def _get(port: int, path: str) -> Any:
     return json.loads(body)
 
 
-def fill(path: Path, spans: int, points: int) -> dict[str, int]:
-    """Store about that many spans and points, spread over the last day."""
-    seed = _seed()
-    models = [
+def _fleet(start_ns: int) -> Fleet:
+    """Return twelve model versions: those of the seed, and two copies of each."""
+    models: list[Model] = [
         replace(model, name=f"{model.name}{suffix}", instance=f"{model.instance}{suffix}")
         for suffix in ("", "-b", "-c")
-        for model in seed.FLEET
+        for model in FLEET
     ]
+    return Fleet(start_ns, models=tuple(models))
+
+
+def _fill(path: Path, items: int) -> dict[str, int]:
+    """Store about that many spans, and as many points, spread over the last day."""
     day = 86_400 * _NS
-    now = time.time_ns()
+    begin = time.time_ns() - day
+    fleet = _fleet(begin)
     store = Store(path, retention_s=7 * 86_400, max_size_mb=8192)
-    # About 200 points a period.
-    periods = max(1, points // 200)
-    fleet = seed.Fleet(now - day, models=tuple(models))
+    periods = max(1, items // _POINTS_A_PERIOD)
     step = day // periods
-    rate = sum(model.rate for model in models) * 5.05 * 86_400
-    last = None
+    spans_a_day = sum(model.rate for model in fleet.models) * 5.05 * 86_400
     for index in range(periods):
-        start = now - day + index * step
-        traces, metrics, logs = fleet.period(start, start + step, spans / rate)
+        start = begin + index * step
+        traces, metrics, logs = fleet.period(start, start + step, items / spans_a_day)
         store.submit(decode_traces(traces))
         store.submit(decode_metrics(metrics))
         last = store.submit(decode_logs(logs))
-        if index % 20 == 0:
+        if index % 20 == 0 or index == periods - 1:
             last.result(60)
-    assert last is not None
-    last.result(60)
     counts = dict(store.totals)
     store.close()
     return counts
 
 
-def viewer_query(*, quick: bool = False) -> list[dict[str, Any]]:
-    """Milliseconds of the models page's two requests over the whole day."""
-    import tempfile
-
-    size = 100_000 if quick else 1_000_000
+def _query(items: int) -> Iterator[Figure]:
+    """Measure the milliseconds of the pages' requests over the whole day."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bench.db"
-        counts = fill(path, size, size)
-        print(f"stored {counts}, {path.stat().st_size / 2**20:.0f} MiB", flush=True)
+        counts = _fill(path, items)
+        note = f"{counts['spans']:,} spans, {path.stat().st_size / 2**20:.0f} MiB stored"
         with _Running(str(path)) as running:
-            found = []
             now = int(time.time() * 1000)
-            for name, query in (
-                ("viewer_query", "/api/models"),
-                ("viewer_query_model", "/api/models/loan"),
-                ("viewer_query_traces", "/api/traces"),
-                ("viewer_query_metric", "/api/metrics/query?name=ml.prediction.duration"),
-                ("viewer_query_logs", "/api/logs?query=no-such-text"),
-            ):
+            for name, query in _QUERIES.items():
                 mark = "&" if "?" in query else "?"
-                times = []
+                times: list[float] = []
                 for _ in range(7):
                     started = time.perf_counter()
                     _get(running.web, f"{query}{mark}from={now - 86_400_000}&to={now}")
                     times.append((time.perf_counter() - started) * 1000)
-                found.append(_row(name, statistics.median(times), 200, "ms", more=False))
-            return found
-
-
-def _row(name: str, ours: float, target: float, unit: str, *, more: bool) -> dict[str, Any]:
-    met = ours >= target if more else ours <= target
-    return {
-        "name": name,
-        "ours": round(ours, 1),
-        "theirs": target,
-        "ratio": round(ours / target, 3),
-        "target": target,
-        "met": met,
-        "unit": unit,
-    }
-
-
-def run(*, quick: bool = False) -> list[dict[str, Any]]:
-    """Return all figures."""
-    return [*viewer_ingest(quick=quick), *viewer_query(quick=quick)]
-
-
-def main() -> None:
-    """Print one line a figure."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller stores")
-    for row in run(quick=parser.parse_args().quick):
-        state = "met" if row["met"] else "MISSED"
-        print(f"{row['name']}: {row['ours']} {row['unit']} (target {row['target']}: {state})")
-
-
-if __name__ == "__main__":
-    main()
+                yield absolute(name, times, "ms", target=200, note=note)
+                note = ""

@@ -9,8 +9,16 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Better = Literal["lower", "higher"]
+Work = Callable[[], object]
+
+
+def _nothing() -> None:
+    """Take no time."""
 
 
 @dataclass(frozen=True)
@@ -21,24 +29,25 @@ class Figure:
         name: As in the list of targets.
         ours: Our side, in ``unit``.
         theirs: The yardstick, in ``unit``; 1 where the figure is absolute.
+        ratio: What is compared with ``target``.
+        low: The smallest ratio of a pair of runs.
+        high: The largest one.
         unit: Of ``ours`` and ``theirs``.
         target: What the ratio must reach.
-        better: ``lower`` or ``higher``.
-        low: Smallest ratio of a pair of runs.
-        high: Largest one.
+        better: Whether the ratio should be low or high.
         note: What the figure does not say by itself.
     """
 
     name: str
     ours: float
     theirs: float
+    ratio: float
+    low: float
+    high: float
     unit: str
     target: float
-    better: str = "lower"
-    low: float = 0.0
-    high: float = 0.0
-    note: str = ""
-    ratio: float = field(default=0.0)
+    better: Better
+    note: str
 
     @property
     def met(self) -> bool:
@@ -60,7 +69,65 @@ class Figure:
         return {**asdict(self), "met": self.met}
 
 
-def seconds(work: Callable[[], object], clock: Callable[[], float]) -> float:
+def paired(
+    name: str,
+    pairs: Iterable[tuple[float, float]],
+    unit: str,
+    *,
+    target: float,
+    better: Better = "lower",
+    note: str = "",
+) -> Figure:
+    """Return the figure of two things that were measured in turn.
+
+    Args:
+        name: The figure.
+        pairs: Ours and theirs of each pair of runs, in ``unit``.
+        unit: Of both.
+        target: What ours ÷ theirs must reach.
+        better: Whether the ratio should be low or high.
+        note: What the figure does not say by itself.
+    """
+    ours, theirs = zip(*pairs, strict=True)
+    ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
+    return Figure(
+        name=name,
+        ours=statistics.median(ours),
+        theirs=statistics.median(theirs),
+        ratio=statistics.median(ratios),
+        low=min(ratios),
+        high=max(ratios),
+        unit=unit,
+        target=target,
+        better=better,
+        note=note,
+    )
+
+
+def absolute(
+    name: str,
+    values: Sequence[float],
+    unit: str,
+    *,
+    target: float,
+    better: Better = "lower",
+    note: str = "",
+) -> Figure:
+    """Return the figure of one thing that has no yardstick: the median of ``values``.
+
+    Args:
+        name: The figure.
+        values: What was measured, in ``unit``.
+        unit: Of the values.
+        target: What the median must reach.
+        better: Whether it should be low or high.
+        note: What the figure does not say by itself.
+    """
+    pairs = [(value, 1.0) for value in values]
+    return paired(name, pairs, unit, target=target, better=better, note=note)
+
+
+def _seconds(work: Work, clock: Callable[[], float]) -> float:
     """Return what one run of ``work`` takes by ``clock``, garbage collected beforehand."""
     gc.collect()
     started = clock()
@@ -70,52 +137,40 @@ def seconds(work: Callable[[], object], clock: Callable[[], float]) -> float:
 
 def compare(
     name: str,
-    ours: Callable[[], object],
-    theirs: Callable[[], object],
+    ours: Work,
+    theirs: Work,
     *,
     target: float,
     runs: int,
     per_run: int = 1,
-    better: str = "lower",
     clock: Callable[[], float] = time.perf_counter,
-    between: Callable[[], object] = lambda: None,
+    before_ours: Work = _nothing,
+    before_theirs: Work = _nothing,
+    after_each: Work = _nothing,
     note: str = "",
 ) -> Figure:
-    """Time two things in turn.
+    """Time two things in turn, after one run of each to warm up.
 
     Args:
         name: The figure.
         ours: Our side.
         theirs: The yardstick.
-        target: What ours ÷ theirs must reach.
+        target: What ours ÷ theirs must stay under.
         runs: Pairs of runs.
-        per_run: Operations in one run.
-        better: ``lower`` or ``higher``.
+        per_run: Operations in one run; the figure is in microseconds for one.
         clock: Seconds; that of the wall by default.
-        between: Called after each run, outside the time.
+        before_ours: Called before each run of ours, outside the time.
+        before_theirs: Called before each run of theirs, outside the time.
+        after_each: Called after each run, outside the time.
         note: What the figure does not say by itself.
     """
-    for work in (ours, theirs):
-        work()
-        between()
-    pairs: list[tuple[float, float]] = []
-    for _ in range(runs):
-        one = seconds(ours, clock)
-        between()
-        other = seconds(theirs, clock)
-        between()
-        pairs.append((one, other))
-    ratios = [one / other for one, other in pairs]
     scale = 1e6 / per_run
-    return Figure(
-        name,
-        statistics.median(one for one, _ in pairs) * scale,
-        statistics.median(other for _, other in pairs) * scale,
-        "µs",
-        target,
-        better,
-        min(ratios),
-        max(ratios),
-        note,
-        statistics.median(ratios),
-    )
+
+    def run(work: Work, prepare: Work) -> float:
+        prepare()
+        taken = _seconds(work, clock)
+        after_each()
+        return taken * scale
+
+    pairs = [(run(ours, before_ours), run(theirs, before_theirs)) for _ in range(runs + 1)]
+    return paired(name, pairs[1:], "µs", target=target, note=note)

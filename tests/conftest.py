@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
 
@@ -40,5 +41,5 @@ def pytest_terminal_summary(terminalreporter):
 
 def pytest_sessionfinish():
     """End what a pool has left behind: the interpreter would wait for it for ever."""
-    for child in multiprocessing.active_children():
-        child.kill()
+    for child in multiprocessing.active_children():  # joblib's cannot kill() themselves
+        os.kill(child.pid, signal.SIGKILL)

@@ -238,7 +238,17 @@ def _otelml_limits() -> dict[str, Runbook]:
             ("A foreign processor or exporter raises", "A defect in otelml"),
             (
                 ("Which component?", errors),
-                ("The service's log at level DEBUG holds the exception.", ""),
+                (
+                    "The service's log: search for `counted in otelml.errors`. The logger `otelml` "
+                    "warns of the first error of each component in a process, with its traceback; "
+                    "later ones are only counted.",
+                    "",
+                ),
+                (
+                    "`otelml doctor --app module:app` imports the application and shows what "
+                    "otelml caught there.",
+                    "",
+                ),
             ),
             ("If it is your processor, mend it; else report it with the exception.",),
         ),

@@ -183,8 +183,8 @@ def _otelml() -> list[Scene]:
             (foreign.SERVICE, label(semconv.OTELML_COMPONENT)),
             "info",
             "Errors inside otelml in loan-api: worker",
-            "{n} errors in worker were kept away from the service in 15 minutes; its log at DEBUG "
-            "tells them.",
+            "{n} errors in worker were kept away from the service in 15 minutes. The first one is "
+            "in its log, as a warning of the logger otelml.",
         ),
     ]
 

@@ -109,8 +109,8 @@ def _otelml() -> list[Alert]:
             grew((semconv.OTELML_ERRORS,), (service, component), "15m"),
             "0m",
             f"Errors inside otelml in {tag(service)}: {tag(component)}",
-            f"{COUNT} errors in {tag(component)} were kept away from the service in 15 minutes; "
-            "its log at DEBUG tells them.",
+            f"{COUNT} errors in {tag(component)} were kept away from the service in 15 minutes. "
+            "The first one is in its log, as a warning of the logger otelml.",
         ),
     ]
 

@@ -70,10 +70,13 @@ def whole(given: Given, low: float = -_INFINITY) -> int:
     Raises:
         ConfigurationError: It spells none, or it is too small.
     """
-    value = number(given, low)
-    if not math.isfinite(value) or value != int(value):
+    try:
+        spelled = float(given.value)
+    except ValueError:
+        spelled = math.nan
+    if not math.isfinite(spelled) or spelled != int(spelled):
         raise given.wrong("a whole number")
-    return int(value)
+    return int(number(given, low))
 
 
 def one_of(given: Given, choices: Iterable[str]) -> str:

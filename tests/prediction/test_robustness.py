@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import weakref
 
 import numpy as np
@@ -220,18 +221,25 @@ def test_two_threads_of_one_request(capture_telemetry):
 
 def test_memory_of_a_window_is_bounded():
     """A very wide input keeps few rows, not gigabytes."""
-    window = CurrentWindow(1000)
-    window.add(Table(None, np.ones((2, 60_000))))
-    assert window._ring.nbytes <= 4 * 2**20
+    window = CurrentWindow(1000, tuple(str(i) for i in range(60_000)))
+    rows = np.ones((100, 60_000))
+    tracemalloc.start()
+    try:
+        window.add(Table(None, rows))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 60_000 * 8 <= kept <= 4 * 2**20
+    assert {tuple(summary)[1:] for summary in window.summaries()} == {(1.0, 1.0, 1.0, 1.0)}
 
 
 def test_windows_of_many_versions_are_bounded(capture_telemetry):
-    """The least used windows go."""
+    """The least used windows go: the features of the last hundred versions are reported."""
     for i in range(150):
         with otelml.prediction("m", version=str(i), features={"a": 1.0}):
             pass
-    capture_telemetry.flush()
-    assert len(capture_telemetry._pipeline.processor.windows.names()) == 100
+    points = capture_telemetry.metric("ml.feature.last").points
+    assert {p.attributes["ml.model.version"] for p in points} == {str(i) for i in range(50, 150)}
 
 
 def test_an_explicit_prediction_keeps_no_inputs(capture_telemetry):

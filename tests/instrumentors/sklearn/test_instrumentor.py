@@ -21,9 +21,11 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.discovery import all_estimators
 
+from otelml.config import Config
 from otelml.instrumentors import patch as _patch
 from otelml.instrumentors.sklearn import SklearnInstrumentor
 from otelml.instrumentors.sklearn import calls as _sklearn_calls
+from otelml.testing import capture
 
 MODULES = (
     sklearn.base,
@@ -84,6 +86,7 @@ def test_classes_made_meanwhile_are_put_back(instrumentor):
 
 def test_what_others_replaced_meanwhile_stays(instrumentor, monkeypatch):
     """A method that someone replaced after us is theirs; our wrapper inside it falls silent."""
+    model = DummyClassifier().fit([[0]], [1])
     instrumentor.instrument()
     ours = DummyClassifier.predict
 
@@ -93,10 +96,9 @@ def test_what_others_replaced_meanwhile_stays(instrumentor, monkeypatch):
     monkeypatch.setattr(DummyClassifier, "predict", theirs)
     instrumentor.uninstrument()
     assert DummyClassifier.predict is theirs
-    called = []
-    monkeypatch.setattr(_sklearn_calls, "begin_call", lambda *args: called.append(args))
-    assert DummyClassifier().fit([[0]], [1]).predict([[0]]).tolist() == [1]
-    assert called == []
+    with capture(Config(instrument=())) as captured:
+        assert model.predict([[0]]).tolist() == [1]
+        assert captured.predictions() == []
     monkeypatch.undo()
     DummyClassifier.predict = _patch.unwrapped(DummyClassifier.predict)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from typing import ClassVar
 
+import cloudpickle
 import joblib
 import numpy as np
 import pytest
+from joblib.parallel import ThreadingBackend
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -125,17 +128,34 @@ def test_a_forked_worker_makes_no_predictions(telemetry):
     assert done.stdout.strip() == "['BaggingClassifier']", done.stderr
 
 
-def test_tasks_go_to_a_plain_process_and_back(data):
-    """What joblib sends to a fresh process names nothing of otelml."""
-    from otelml.instrumentors.sklearn import calls, parallel
+class Sending(ThreadingBackend):
+    """Pickles each batch of tasks, as a backend of fresh processes does, and keeps the bytes."""
 
-    X, y = data
-    task = delayed(LogisticRegression().fit(X, y).predict)(X)
-    token = calls.enter(calls.QUIET)
-    try:
-        (marked,) = parallel._marked([task], shared=False)
-        (bare,) = parallel._marked([joblib.delayed(len)([1])], shared=False)
-    finally:
-        calls.leave(token)
-    assert b"otelml." not in joblib.externals.loky.cloudpickle_wrapper.dumps(marked)
-    assert bare == (len, ([1],), {})
+    uses_threads = False
+    sent: ClassVar[list[bytes]] = []
+
+    def submit(self, func, callback=None):
+        self.sent.append(cloudpickle.dumps(func))
+        return super().submit(func, callback)
+
+    apply_async = submit
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """What joblib sends to the workers of such a backend, which is in use."""
+    monkeypatch.setattr(Sending, "sent", [])
+    joblib.register_parallel_backend("sending", Sending)
+    with joblib.parallel_config(backend="sending", n_jobs=2):
+        yield Sending.sent
+    del joblib.parallel.BACKENDS["sending"]
+
+
+@pytest.mark.parametrize("model", [JoblibVote(), BaggingClassifier(_pipe(), 4, n_jobs=2)])
+def test_what_goes_to_another_process_names_nothing_of_otelml(model, data, telemetry, sent):
+    """Any process can unpickle the tasks of a model, whether it can import otelml or not."""
+    model.fit(*data)
+    sent.clear()
+    assert len(model.predict(data[0])) == len(data[0])
+    assert sent
+    assert [batch for batch in sent if b"otelml." in batch] == []
