@@ -84,7 +84,7 @@ def parse_bool(text: str, key: str, source: str) -> bool:
     """Return the truth value that ``text`` spells.
 
     Raises:
-        ConfigurationError: It spells none.
+        ConfigurationError: It is neither true nor false.
     """
     lowered = text.strip().lower()
     if lowered in _TRUE:
@@ -132,7 +132,9 @@ def _signal(name: str, argument: Any, table: Any, source: str, environ: Mapping[
     if isinstance(table, bool):
         table = {"enabled": table}
     if not isinstance(table, Mapping):
-        raise ConfigurationError(f"{name} is {table!r} (from {source}); it must be a table or bool")
+        raise ConfigurationError(
+            f"{name} is {table!r} (from {source}); it must be a table or a bool"
+        )
     given = cast("Mapping[str, Any]", table)
     check_keys(given, tuple(kinds), source, f"{name}.")
     for key, value in given.items():
@@ -167,7 +169,9 @@ def _plain(key: str, argument: Any, table: Mapping[str, Any], source: str, envir
     if value is None and key in table:
         value, origin = table[key], source
     if value is not None and not (isinstance(value, str) and value.strip()):
-        raise ConfigurationError(f"{key} is {value!r} (from {origin}); it must be a text")
+        raise ConfigurationError(
+            f"{key} is {value!r} (from {origin}); it must be a non-empty string"
+        )
     return value
 
 
@@ -181,7 +185,7 @@ def _resource_attributes(argument: Any, table: Mapping[str, Any]) -> tuple[tuple
     for key, value in merged.items():
         if not isinstance(value, (str, bool, int, float)):
             raise ConfigurationError(
-                f"resource_attributes[{key!r}] is {value!r}; it must be text, number or bool"
+                f"resource_attributes[{key!r}] is {value!r}; it must be a string, number or bool"
             )
     return tuple(sorted(merged.items()))
 

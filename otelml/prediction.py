@@ -143,7 +143,7 @@ class Prediction:
             return self
         if self.start_ns:
             _logger.warning(
-                "otelml: a prediction of model %s was entered twice; make a new one each time",
+                "otelml: a prediction of model %s was entered twice; create a new one each time",
                 self.model,
             )
             return self
