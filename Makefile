@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-stack lint bench bench-quick generate engines stack demo-stack
+.PHONY: help demo test test-all test-stack lint bench bench-quick generate engines stack demo-stack
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,9 +27,12 @@ $(VENV)/.installed-dev: $(STAMP)
 demo: $(STAMP)  ## Run the demo service, traffic and the viewer; Ctrl-C ends all
 	@exec $(BIN)/otelml demo $(ARGS)
 
-test: $(VENV)/.installed-dev  ## Run the tests (installs Chromium by apt-get where root)
+test: $(VENV)/.installed-dev  ## Run the quick tests (installs Chromium by apt-get where root)
 	@./tests/install-browser
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not stack" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not stack" $(ARGS)
+
+test-all: $(VENV)/.installed-dev  ## Run the slow tests that `make test` leaves out
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not stack" $(ARGS)
 
 test-stack: $(VENV)/.installed-dev  ## Run the tests that need the real engines
 	@$(PYTHON) -m engines.build
@@ -48,7 +51,7 @@ lint: $(VENV)/.installed-dev  ## Check style, types, layers, generated files
 bench: $(VENV)/.installed-bench  ## Measure every figure of the performance targets
 	$(BIN)/python -m benchmarks
 
-bench-quick: $(VENV)/.installed-bench  ## The same with fewer repeats
+bench-quick: $(VENV)/.installed-bench  ## The same with fewer repeats (the last part needs make engines)
 	$(BIN)/python -m benchmarks --quick
 
 $(VENV)/.installed-bench: $(VENV)/.installed-dev

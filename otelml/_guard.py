@@ -29,7 +29,9 @@ def report(component: str, error: BaseException, *, expected: bool = False) -> N
         last_error[component] = f"{type(error).__name__}: {text}"
     if first and expected:
         _logger.warning(
-            "otelml: %s; the service goes on, further ones are counted in otelml.errors", text
+            "otelml: %s; the service is not affected, and further errors are only counted in "
+            "otelml.errors",
+            text,
         )
     elif first:
         _logger.warning(

@@ -82,13 +82,14 @@ class TraceOptions(_Options):
     enabled: bool = _option(True, "Emit spans.", env.OTELML_TRACES)
     queue_size: int = _option(
         8192,
-        "Finished predictions that may wait for the worker; more are dropped and counted.",
+        "Most finished predictions that may wait for the worker; further ones are dropped and "
+        "counted.",
         env.OTELML_QUEUE_SIZE,
         low=1,
     )
     flush_timeout_s: float = _option(
         5.0,
-        "Seconds that all signals together may take to be flushed at exit or on SIGTERM.",
+        "Seconds in which all signals together must be flushed at exit or on SIGTERM.",
         env.OTELML_FLUSH_TIMEOUT,
         low=0.0,
         high=3600.0,
@@ -102,32 +103,37 @@ class MetricOptions(_Options):
     enabled: bool = _option(True, "Emit metrics.", env.OTELML_METRICS)
     low_confidence: float = _option(
         0.6,
-        "Confidence below which a prediction counts as low.",
+        "Predictions with a confidence below this count as low-confidence.",
         env.OTELML_LOW_CONFIDENCE,
         low=0.0,
         high=1.0,
     )
     cardinality_limit: int = _option(
         2000,
-        "Streams that one instrument may have; the rest folds into `_other`.",
+        "Most streams of one instrument; further ones are counted together as `_other`.",
         env.OTELML_CARDINALITY_LIMIT,
         low=1,
     )
     attribute_values_limit: int = _option(
         100,
-        "Different values that one attribute may have on one instrument.",
+        "Most different values of one attribute of one instrument.",
         env.OTELML_ATTRIBUTE_VALUES_LIMIT,
         low=1,
     )
     feature_window_rows: int = _option(
-        1000, "Rows over which `ml.feature.min`, `.max` and `.mean` are taken.", low=1
+        1000,
+        "Number of latest rows that `ml.feature.min`, `.max` and `.mean` are computed from.",
+        low=1,
     )
     prometheus: bool = _option(
         False, "Serve `/metrics` for Prometheus beside OTLP.", env.OTELML_PROMETHEUS
     )
     prometheus_host: str = _option("127.0.0.1", "Address that `/metrics` listens on.")
     prometheus_port: int = _option(
-        9464, "Port of `/metrics`; 0 serves it only on the application.", low=0, high=65535
+        9464,
+        "Port of `/metrics`; 0 opens none, so that the application serves it itself.",
+        low=0,
+        high=65535,
     )
 
 
@@ -146,8 +152,8 @@ class LogOptions(_Options):
     )
     sample_ratio: float = _option(
         0.01,
-        "Share of predictions that write an `ml.prediction` event; failed ones and ones of low "
-        "confidence always do.",
+        "Share of predictions that write an `ml.prediction` event; failed and low-confidence "
+        "ones always do.",
         env.OTELML_LOGS_SAMPLE_RATIO,
         low=0.0,
         high=1.0,
@@ -184,15 +190,15 @@ class FeedbackOptions(_Options):
 
 @dataclass(frozen=True, kw_only=True)
 class CostOptions(_Options):
-    """Options of what the service costs; nothing is reported without a rate or a bill."""
+    """Options of what the service costs; without a rate or a bill, nothing is reported."""
 
     enabled: bool = _option(
-        True, "Emit `ml.cost` where a rate or a bill is given.", env.OTELML_COST
+        True, "Emit `ml.cost` if a rate or a bill is configured.", env.OTELML_COST
     )
     hourly_rate: float | None = _option(
         None,
-        "Money that this process costs an hour; with 4 workers on a machine, a quarter of its "
-        "price, with `gunicorn --preload` a fifth, since its master counts too.",
+        "What this process costs an hour. With 4 workers on a machine that is a quarter of its "
+        "price; with `gunicorn --preload` a fifth, because the master process counts too.",
         env.OTELML_COST_HOURLY_RATE,
         low=0.0,
         high=1e9,
@@ -202,24 +208,27 @@ class CostOptions(_Options):
     )
     aws: bool = _option(
         False,
-        "Take the rate from AWS Cost Explorer as well (extra `aws`); each look costs 0.01 USD.",
+        "Take the rate from AWS Cost Explorer as well (extra `aws`); each request costs 0.01 USD.",
         env.OTELML_COST_AWS,
     )
     aws_tag: str | None = _option(
         None,
-        "Cost allocation tag, `key=value`, of the service's part of the bill; else all of it.",
+        "Cost allocation tag, `key=value`, of the service's part of the bill; None takes all of it.",
         env.OTELML_COST_AWS_TAG,
     )
     aws_service: str | None = _option(
         None,
-        "AWS service that the bill is narrowed to, as Cost Explorer names it.",
+        "The AWS service whose part of the bill counts, named as in Cost Explorer.",
         env.OTELML_COST_AWS_SERVICE,
     )
     aws_days: int = _option(
-        7, "Whole days whose mean is the rate; the last two are not final.", low=1, high=90
+        7,
+        "Whole days that the rate is the mean of, up to the day before yesterday.",
+        low=1,
+        high=90,
     )
     aws_interval_s: float = _option(
-        86_400.0, "Seconds between two looks at the bill.", low=3600.0, high=2_592_000.0
+        86_400.0, "Seconds between two requests for the bill.", low=3600.0, high=2_592_000.0
     )
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 OTELML_MODEL: Final = "OTELML_MODEL"
-"""Name of the model, where the service has one (``init(model=)``)."""
+"""Name of the model, for predictions that give none (``init(model=)``)."""
 
 OTELML_MODEL_VERSION: Final = "OTELML_MODEL_VERSION"
 """Version of that model (``init(model_version=)``)."""
@@ -36,7 +36,7 @@ OTELML_COST: Final = "OTELML_COST"
 """``false`` turns costs off (``init(cost=)``)."""
 
 OTELML_COST_HOURLY_RATE: Final = "OTELML_COST_HOURLY_RATE"
-"""Money that this process costs an hour, in ``OTELML_COST_CURRENCY``."""
+"""What this process costs an hour, in ``OTELML_COST_CURRENCY``."""
 
 OTELML_COST_CURRENCY: Final = "OTELML_COST_CURRENCY"
 """Three-letter code of the currency of costs; ``USD`` by default."""
@@ -45,28 +45,28 @@ OTELML_COST_AWS: Final = "OTELML_COST_AWS"
 """``true`` takes the cost from AWS Cost Explorer."""
 
 OTELML_COST_AWS_TAG: Final = "OTELML_COST_AWS_TAG"
-"""Cost allocation tag that the service's part of the bill carries, as ``key=value``."""
+"""Cost allocation tag of the service's part of the bill, as ``key=value``."""
 
 OTELML_COST_AWS_SERVICE: Final = "OTELML_COST_AWS_SERVICE"
-"""AWS service that the bill is narrowed to, as Cost Explorer names it."""
+"""The AWS service whose part of the bill counts, named as in Cost Explorer."""
 
 OTELML_SECRET: Final = "OTELML_SECRET"  # noqa: S105 - the variable's name, not a secret
 """Key that signs prediction ids; the same in every replica."""
 
 OTELML_FLUSH_TIMEOUT: Final = "OTELML_FLUSH_TIMEOUT"
-"""Seconds that all signals together may take to be flushed at exit."""
+"""Seconds in which all signals together must be flushed at exit."""
 
 OTELML_QUEUE_SIZE: Final = "OTELML_QUEUE_SIZE"
-"""Finished predictions that may wait for the worker."""
+"""Most finished predictions that may wait for the worker."""
 
 OTELML_LOW_CONFIDENCE: Final = "OTELML_LOW_CONFIDENCE"
-"""Confidence below which a prediction counts as low."""
+"""Predictions with a confidence below this count as low-confidence."""
 
 OTELML_CARDINALITY_LIMIT: Final = "OTELML_CARDINALITY_LIMIT"
-"""Streams that one instrument may have."""
+"""Most streams of one instrument."""
 
 OTELML_ATTRIBUTE_VALUES_LIMIT: Final = "OTELML_ATTRIBUTE_VALUES_LIMIT"
-"""Different values that one metric attribute may have."""
+"""Most different values of one attribute of a metric."""
 
 OTELML_PROMETHEUS: Final = "OTELML_PROMETHEUS"
 """``true`` serves ``/metrics`` for Prometheus beside OTLP."""

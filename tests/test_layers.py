@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 from otelml import semconv
@@ -11,9 +12,12 @@ PACKAGE = Path(__file__).parent.parent / "otelml"
 SDK_ALLOWED = {"_spans/deferred.py", "_spans/choice.py", "testing.py"}
 
 
+@functools.cache
 def _modules():
-    for path in sorted(PACKAGE.rglob("*.py")):
-        yield path.relative_to(PACKAGE), ast.parse(path.read_text())
+    return [
+        (path.relative_to(PACKAGE), ast.parse(path.read_text()))
+        for path in sorted(PACKAGE.rglob("*.py"))
+    ]
 
 
 def _runtime_imports(tree):

@@ -239,14 +239,18 @@ def _otelml_limits() -> dict[str, Runbook]:
             (
                 ("Which component?", errors),
                 (
-                    "The service's log: search for `counted in otelml.errors`. The logger `otelml` "
-                    "warns of the first error of each component in a process, with its traceback; "
-                    "later ones are only counted.",
+                    (
+                        "The service's log: search for `counted in otelml.errors`. The logger "
+                        "`otelml` warns of the first error of each component in a process, with "
+                        "its traceback; later ones are only counted."
+                    ),
                     "",
                 ),
                 (
-                    "`otelml doctor --app module:app` imports the application and shows what "
-                    "otelml caught there.",
+                    (
+                        "`otelml doctor --app module:app` imports the application and shows what "
+                        "otelml caught there."
+                    ),
                     "",
                 ),
             ),

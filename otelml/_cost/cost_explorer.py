@@ -51,7 +51,7 @@ def create_client() -> Any:
     try:
         return boto3.client("ce", region_name=_REGION, config=limits)
     except BotoCoreError as error:
-        raise CostError(f"AWS Cost Explorer cannot be asked: {error}") from None
+        raise CostError(f"AWS Cost Explorer cannot be used: {error}") from None
 
 
 def hourly_rate(client: Any, options: CostOptions, today: date) -> float:
@@ -81,7 +81,7 @@ def hourly_rate(client: Any, options: CostOptions, today: date) -> float:
         request["Filter"] = narrowed
     days = [_amount(day, options.currency) for day in _days(client, request)]
     if not days:
-        raise CostError("AWS Cost Explorer has no day of this bill yet")
+        raise CostError("AWS Cost Explorer has no complete day of this bill yet")
     return math.fsum(days) / len(days) / _HOURS_A_DAY
 
 
@@ -107,7 +107,7 @@ def _days(client: Any, request: dict[str, Any]) -> list[dict[str, Any]]:
         try:
             answer = client.get_cost_and_usage(**request, **page)
         except (BotoCoreError, ClientError) as error:
-            raise CostError(f"AWS Cost Explorer did not give the bill: {error}") from None
+            raise CostError(f"AWS Cost Explorer did not return the bill: {error}") from None
         days += answer["ResultsByTime"]
         token = answer.get("NextPageToken")
         if not token:

@@ -41,7 +41,7 @@ def _text(name: str, value: Any, default: str) -> str:
     if value is None:
         return default
     if not isinstance(value, str):
-        raise FeedbackError(f"{name} is {value!r:.80}; it must be a text", name)
+        raise FeedbackError(f"{name} is {value!r:.80}; it must be a string", name)
     return value[:_MAX_TEXT].encode("utf-8", "replace").decode()
 
 
@@ -53,7 +53,7 @@ def _one_text(value: Any) -> str | None:
 def _actual(value: Any, *, is_number: bool) -> str:
     text = _guard.quietly(_one_text, value)
     if text is None:
-        raise FeedbackError("actual must be one label or number", "label")
+        raise FeedbackError("actual must be a single label or number", "label")
     if is_number:
         try:
             finite = math.isfinite(float(text))
@@ -108,7 +108,7 @@ def feedback(
         timestamp: When it became known: a datetime or seconds since the epoch; now by default.
 
     Raises:
-        FeedbackError: The id is forged, damaged or of another service, or the label is no label.
+        FeedbackError: The id is forged, damaged or another service's, or the label is not usable.
             This is the one call of otelml that raises while a service runs: it answers a client.
     """
     runtime = current_runtime()

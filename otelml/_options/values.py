@@ -37,7 +37,7 @@ def boolean(given: Given) -> bool:
     """Return the truth value that a text spells.
 
     Raises:
-        ConfigurationError: It spells none.
+        ConfigurationError: It is neither true nor false.
     """
     lowered = str(given.value).strip().lower()
     if lowered in _TRUE:
@@ -51,7 +51,7 @@ def number(given: Given, low: float = -_INFINITY, high: float = _INFINITY) -> fl
     """Return the number that a text spells.
 
     Raises:
-        ConfigurationError: It spells none, or it is out of bounds.
+        ConfigurationError: It is not a number, or it is out of bounds.
     """
     try:
         value = float(given.value)
@@ -68,7 +68,7 @@ def whole(given: Given, low: float = -_INFINITY) -> int:
     """Return the whole number that a text spells.
 
     Raises:
-        ConfigurationError: It spells none, or it is too small.
+        ConfigurationError: It is not a whole number, or it is too small.
     """
     try:
         spelled = float(given.value)

@@ -63,7 +63,7 @@ class OpenPrediction(PredictionRecord):
             return
         if self.start_ns:
             _logger.warning(
-                "otelml: a prediction of model %s was entered twice; make a new one each time",
+                "otelml: a prediction of model %s was entered twice; create a new one each time",
                 self.model,
             )
             return

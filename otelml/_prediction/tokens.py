@@ -127,7 +127,7 @@ def decode(text: str, secret: bytes | None) -> Token:
     """Return what an id says.
 
     Raises:
-        FeedbackError: It is no id of otelml, damaged, or not signed with ``secret``.
+        FeedbackError: It is not an id of otelml, is damaged, or is not signed with ``secret``.
     """
     if not isinstance(cast("object", text), str) or not text or len(text) > MAX_LENGTH:
         raise FeedbackError("this is not a prediction id", "malformed")
@@ -139,7 +139,7 @@ def decode(text: str, secret: bytes | None) -> Token:
         raise FeedbackError("this is not a prediction id", "malformed")
     body, mac = raw[:-_MAC_SIZE], raw[-_MAC_SIZE:]
     if len(body) < _HEAD.size + len(_TEXT_BUDGETS) or body[0] != _VERSION:
-        raise FeedbackError("this is not a prediction id, or one cut short", "malformed")
+        raise FeedbackError("this is not a prediction id, or it was cut short", "malformed")
     expected = _mac(secret, body)
     if not hmac.compare_digest(mac, expected):
         raise FeedbackError(

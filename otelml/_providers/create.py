@@ -169,7 +169,7 @@ def _sampler() -> Sampler | None:
     factory = _environment.load(group, name, "OTEL_TRACES_SAMPLER")
     sampler = factory(os.environ.get("OTEL_TRACES_SAMPLER_ARG"))
     if not isinstance(sampler, Sampler):
-        raise ConfigurationError(f"OTEL_TRACES_SAMPLER is {name!r}, which makes no sampler")
+        raise ConfigurationError(f"OTEL_TRACES_SAMPLER is {name!r}, which is not a usable sampler")
     return sampler
 
 

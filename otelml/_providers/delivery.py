@@ -85,7 +85,7 @@ class Delivery:
         """Count what is under way as dropped; nobody waits for it any more."""
         self._abandoned = True
         self.stats.drop(SHUTDOWN, count)
-        self.stats.note(f"no answer from {self.target.endpoint} before the end")
+        self.stats.note(f"no answer from {self.target.endpoint} before shutdown")
 
     def pause_s(self) -> float:
         """Seconds for which the endpoint is left alone; 0 while it works."""

@@ -203,7 +203,7 @@ def _headers(value: str, name: str) -> dict[str, str]:
         if not equals or not key.strip():
             # Any of it may be a secret, or the rest of one that has a comma in it.
             raise ConfigurationError(
-                f"{name} has a part, number {number}, that is none; it must be key=value,key=value"
+                f"entry {number} of {name} is malformed; it must be key=value,key=value"
             )
         headers[unquote(key.strip()).lower()] = unquote(item.strip())
     return headers

@@ -50,7 +50,7 @@ def put(signal: str, provider: Any) -> Any:
     existing = configured(signal)
     if existing is not None and existing is not provider:
         _logger.info(
-            "otelml: the application has configured %s itself; its %s is used as it is",
+            "otelml: the application has already set up %s; otelml uses its %s unchanged",
             signal,
             type(existing).__name__,
         )

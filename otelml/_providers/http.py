@@ -37,7 +37,7 @@ _AWAY = {
     HTTPStatus.METHOD_NOT_ALLOWED,
 }
 _GRPC_PORT = 4317
-_GRPC_HINT = "; 4317 is gRPC's port by custom, OTLP/HTTP's is 4318"
+_GRPC_HINT = "; port 4317 is usually for gRPC, 4318 for OTLP/HTTP"
 _BODY_LIMIT = 64 * 1024
 _COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": lambda data: gzip.compress(data, 6),

@@ -34,7 +34,7 @@ class PrometheusServer:
         options: Address and port; ``OTEL_EXPORTER_PROMETHEUS_*`` stand in for their defaults.
 
     Raises:
-        ConfigurationError: The port is none.
+        ConfigurationError: The port is not valid.
         MissingDependencyError: The extra is not installed.
     """
 

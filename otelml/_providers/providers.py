@@ -180,7 +180,7 @@ class Providers:
             what = ", ".join(f"{count} {_ITEMS[s.name]}" for s, count in lost.items())
             told = all(signal.stats.warned for signal in lost)
             level = logging.INFO if told else logging.WARNING
-            _logger.log(level, "otelml: not sent before the end: %s", what)
+            _logger.log(level, "otelml: not sent before shutdown: %s", what)
 
     def _foreign(self, deadline: float) -> list[Callable[[float], bool]]:
         """Let providers that the application configured send what we gave them."""

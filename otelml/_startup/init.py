@@ -155,7 +155,7 @@ def init(
     """Set up telemetry for this process and instrument what it finds.
 
     Each value comes from the argument, else the environment, else ``[tool.otelml]`` of
-    ``pyproject.toml``, else the default. Called again with the same options it changes nothing;
+    ``pyproject.toml``, else the default. A second call with the same options changes nothing;
     with other options it warns and changes nothing. After it returns, otelml raises nothing.
 
     Args:

@@ -123,7 +123,7 @@ def _plain(key: str, argument: Any, table: Mapping[str, Any], source: str, envir
     if value is None and key in table:
         value, origin = table[key], source
     if value is not None and not (isinstance(value, str) and value.strip()):
-        raise Given(key, value, origin).wrong("a text")
+        raise Given(key, value, origin).wrong("a non-empty string")
     return value
 
 
@@ -137,7 +137,7 @@ def _resource_attributes(argument: Any, table: Mapping[str, Any]) -> tuple[tuple
     for key, value in merged.items():
         if not isinstance(value, (str, bool, int, float)):
             raise ConfigurationError(
-                f"resource_attributes[{key!r}] is {value!r}; it must be text, number or bool"
+                f"resource_attributes[{key!r}] is {value!r}; it must be a string, number or bool"
             )
     return tuple(sorted(merged.items()))
 

@@ -30,7 +30,7 @@ def load(target: str) -> Finding:
     wrong = {k: v for k, v in _guard.last_error.items() if k not in before}
     if wrong:
         detail = "; ".join(f"{component}: {error}" for component, error in wrong.items())
-        return Finding("app", "warn", f"errors kept away from it: {detail}", "report them")
+        return Finding("app", "warn", f"otelml caught errors of its own: {detail}", "report them")
     return Finding("app", "ok", f"{name} is imported")
 
 

@@ -43,7 +43,7 @@ def check_endpoints(timeout_s: float = 5.0) -> Iterator[Finding]:
 def _check(signal: str, timeout_s: float) -> Iterator[Finding]:
     try:
         if "otlp" not in exporter_names(signal):
-            yield Finding(f"{signal} endpoint", "ok", "OTLP export is not asked for")
+            yield Finding(f"{signal} endpoint", "ok", "OTLP export is not configured")
         elif otlp_protocol(signal) == "grpc":
             yield check_grpc(signal, grpc_endpoint(signal), timeout_s)
         else:
@@ -105,7 +105,9 @@ def _judge(check: str, endpoint: str, response: requests.Response) -> Finding:
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return Finding(check, "fail", answered, "set OTEL_EXPORTER_OTLP_HEADERS with the token")
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
-        return Finding(check, "warn", answered, "it takes OTLP but has too much to do; try again")
+        return Finding(
+            check, "warn", answered, "it accepts OTLP but is overloaded; try again later"
+        )
     if status != HTTPStatus.OK:
         mend = "something else listens there; OTLP/HTTP is <host>:4318, without a path"
         return Finding(check, "fail", f"{answered}, which is not OTLP", mend)
@@ -129,7 +131,7 @@ def check_clock(date: str, now_s: float) -> Iterator[Finding]:
         return
     skew = now_s - theirs
     detail = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the endpoint's"
-    mend = "synchronise the clocks (NTP): data with a wrong time is refused or not found"
+    mend = "synchronise the clocks (NTP): data with a wrong time is refused or hard to find"
     if abs(skew) > _SKEW_FAIL_S:
         yield Finding("clock", "fail", detail, mend)
     elif abs(skew) > _SKEW_WARN_S:
@@ -153,7 +155,7 @@ def check_grpc(signal: str, endpoint: str, timeout_s: float) -> Finding:
         importlib.import_module("opentelemetry.exporter.otlp.proto.grpc")
     except ImportError:
         mend = "pip install 'otelml[grpc]'"
-        return Finding(check, "fail", "OTLP/gRPC is asked for but not installed", mend)
+        return Finding(check, "fail", "OTLP/gRPC is configured but not installed", mend)
     with_scheme = "://" in endpoint
     parts = urlsplit(endpoint if with_scheme else f"//{endpoint}")
     try:

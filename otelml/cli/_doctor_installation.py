@@ -54,7 +54,7 @@ def _check_opentelemetry(api: str | None, sdk: str | None) -> Finding:
         missing = "opentelemetry-api" if api is None else "opentelemetry-sdk"
         return Finding("opentelemetry", "fail", f"{missing} is not installed", mend)
     if api != sdk:
-        detail = f"API {api} and SDK {sdk} do not belong together"
+        detail = f"API {api} and SDK {sdk} do not match"
         return Finding("opentelemetry", "fail", detail, mend)
     numbers = tuple(int(part) for part in api.split(".")[:2] if part.isdigit())
     if numbers < _OLDEST_OPENTELEMETRY:
@@ -68,12 +68,15 @@ def check_settings(environ: Mapping[str, str]) -> Iterator[Finding]:
     try:
         config = resolve({}, environ=environ)
     except ConfigurationError as error:
-        yield Finding("settings", "fail", str(error), "correct it where it comes from")
+        yield Finding("settings", "fail", str(error), "correct it where it is set")
         return
     yield Finding("settings", "ok", "environment and pyproject.toml are valid")
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         yield Finding(
-            "OTEL_SDK_DISABLED", "warn", "is true: no telemetry is made", "unset OTEL_SDK_DISABLED"
+            "OTEL_SDK_DISABLED",
+            "warn",
+            "is true: no telemetry is produced",
+            "unset OTEL_SDK_DISABLED",
         )
     else:
         yield Finding("OTEL_SDK_DISABLED", "ok", "is not set")
@@ -85,7 +88,7 @@ def check_settings(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(
             "service name",
             "warn",
-            "set neither in the environment nor in pyproject.toml",
+            "not set in the environment or in pyproject.toml",
             'set OTEL_SERVICE_NAME, unless the code says otelml.init("name")',
         )
 

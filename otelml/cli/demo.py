@@ -57,7 +57,7 @@ def _train() -> None:
 
 
 @click.command()
-@click.option("--scenario", default="all", show_default=True, help="What the traffic plays.")
+@click.option("--scenario", default="all", show_default=True, help="Scenario of the traffic.")
 @click.option("--rate", default=10.0, show_default=True, help="Requests a second.")
 @click.option("--duration", type=float, help="Seconds until the demo ends by itself.")
 @click.option("--no-traffic", is_flag=True, help="Start no traffic; use the web form.")

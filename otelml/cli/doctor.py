@@ -45,7 +45,7 @@ def _print(finding: Finding, out: TextIO) -> None:
 
 
 @click.command()
-@click.option("--app", metavar="MODULE[:NAME]", help="Import this application and look at it too.")
+@click.option("--app", metavar="MODULE[:NAME]", help="Also import and check this application.")
 @click.option("--timeout", default=5.0, show_default=True, help="Seconds for each endpoint.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context

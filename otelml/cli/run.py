@@ -35,7 +35,7 @@ def _executable(command: str) -> str:
         return found
     if Path(command).is_file():
         hint = f"otelml run -- python {command}" if command.endswith(".py") else "chmod +x"
-        raise OtelmlError(f"{command} is a file but no command; try: {hint}")
+        raise OtelmlError(f"{command} is a file, not a command; try: {hint}")
     raise OtelmlError(f"command not found: {command}; it is not on PATH and not in {beside}")
 
 

@@ -49,10 +49,10 @@ _INTERRUPTED = 130
     type=click.IntRange(1, 256),
     default=8,
     show_default=True,
-    help="Requests that may wait for an answer at once.",
+    help="Most requests that may be unanswered at a time.",
 )
 @click.option(
-    "--path", default="/predict", show_default=True, help="Where predictions are asked for."
+    "--path", default="/predict", show_default=True, help="Path that prediction requests go to."
 )
 @click.option(
     "--batch-share",
@@ -167,7 +167,7 @@ class _Display:
             self._progress.stop()
 
     def update(self, traffic: Traffic) -> None:
-        """Show how far it is."""
+        """Show the progress."""
         self._show(traffic)
 
     def _line(self, traffic: Traffic) -> None:

@@ -123,7 +123,7 @@ def test_headers_and_paths_of_the_environment_are_used(server, monkeypatch):
         == f"{server.url}/other: answered 404 Not Found, which is not OTLP"
     )
     assert found["metrics endpoint"] == Finding(
-        "metrics endpoint", "ok", "OTLP export is not asked for"
+        "metrics endpoint", "ok", "OTLP export is not configured"
     )
 
 

@@ -206,7 +206,7 @@ def test_gunicorn_workers_are_instrumented(tmp_path, server):
         (("no-such-command",), "error: command not found: no-such-command; it is not on PATH"),
         (
             ("./app.py",),
-            "error: ./app.py is a file but no command; try: otelml run -- python ./app.py",
+            "error: ./app.py is a file, not a command; try: otelml run -- python ./app.py",
         ),
     ],
 )

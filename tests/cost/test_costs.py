@@ -112,8 +112,8 @@ def test_no_credentials(monkeypatch, caplog):
     ((said, trace),) = [(r.getMessage(), r.exc_info) for r in caplog.records if r.name == "otelml"]
     assert trace is None
     assert said == (
-        "otelml: AWS Cost Explorer did not give the bill: Unable to locate credentials; the "
-        "service goes on, further ones are counted in otelml.errors"
+        "otelml: AWS Cost Explorer did not return the bill: Unable to locate credentials; the "
+        "service is not affected, and further errors are only counted in otelml.errors"
     )
 
 

@@ -132,7 +132,7 @@ def test_slow_collector(site, tmp_path):
 
 
 def test_sigterm_under_load(site, tmp_path):
-    """Each request that was answered before the end has its span, and the exit code is kept."""
+    """Each request that was answered before shutdown has its span, and the exit code is kept."""
     with (
         site.collector("sigterm") as collector,
         serving(collector.url("collector"), tmp_path / "app") as service,

@@ -42,9 +42,10 @@ def _terminated(program, server, signals=(signal.SIGTERM,), **variables):
     process = start(_START + program, **server.environment(), **variables)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
-    for number in signals:
+    for turn, number in enumerate(signals):
+        if turn:
+            time.sleep(0.2)  # the signal before must be under way
         process.send_signal(number)
-        time.sleep(0.2)
     out, err = process.communicate(timeout=60)
     return process.returncode, out, err
 

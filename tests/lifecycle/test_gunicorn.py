@@ -112,7 +112,7 @@ def test_everything_is_counted_once(gunicorn, kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sync", "gthread, preload"])
 def test_sigterm_under_load_loses_nothing(gunicorn, kind):
-    """Each request that was answered before the end has its span."""
+    """Each request that was answered before shutdown has its span."""
     with OtlpServer() as server:
         process, url = gunicorn(server, _KINDS[kind])
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 import otelml
 from otelml._metrics.cardinality import overflow
 from otelml.config import Config, LogOptions, TraceOptions
 from otelml.testing import capture
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_labels():
     """Every instrument that has labels stays under its limit, and no prediction is lost."""
     count = 100_000
