@@ -43,9 +43,6 @@ PROCESS_FILES: Final = _metric(
     "process.open_file_descriptor.count", Kind.UP_DOWN_COUNTER, "{count}"
 )
 PROCESS_DISK_IO: Final = _metric(process.PROCESS_DISK_IO, Kind.COUNTER, "By")
-PROCESS_SWITCHES: Final = _metric(
-    process.PROCESS_CONTEXT_SWITCHES, Kind.COUNTER, "{context_switch}"
-)
 GC_COLLECTIONS: Final = _metric("cpython.gc.collections", Kind.COUNTER, "{collection}")
 
 SYSTEM_CPU: Final = _metric(system.SYSTEM_CPU_UTILIZATION, Kind.GAUGE, "1")

@@ -14,7 +14,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from demo_service.data import generate
+from otelml.samples import generate
 from demo_service.fields import FIELDS
 from tests._processes import ROOT, environment
 
