@@ -132,9 +132,7 @@ def _signal(name: str, argument: Any, table: Any, source: str, environ: Mapping[
     if isinstance(table, bool):
         table = {"enabled": table}
     if not isinstance(table, Mapping):
-        raise ConfigurationError(
-            f"{name} is {table!r} (from {source}); it must be a table or a bool"
-        )
+        raise ConfigurationError(f"{name} is {table!r} (from {source}); it must be a table or bool")
     given = cast("Mapping[str, Any]", table)
     check_keys(given, tuple(kinds), source, f"{name}.")
     for key, value in given.items():
