@@ -143,7 +143,7 @@ class Ports:
     Args:
         offset: Added to every default, so that several stacks share one machine.
         overrides: Single ports by ``engine.port``, before those of the environment
-            (``OTELML_PORT_COLLECTOR_OTLP_HTTP`` and alike).
+            (such as ``OTELML_PORT_COLLECTOR_OTLP_HTTP``).
 
     Raises:
         ValueError: If a port is unknown or outside 1 to 65535.

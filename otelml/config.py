@@ -213,7 +213,7 @@ class CostOptions(_Options):
     )
     aws_tag: str | None = _option(
         None,
-        "Cost allocation tag, `key=value`, of the service's part of the bill; None takes it all.",
+        "Cost allocation tag, `key=value`, of the service's part of the bill; without it, all.",
         env.OTELML_COST_AWS_TAG,
     )
     aws_service: str | None = _option(

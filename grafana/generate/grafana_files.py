@@ -19,7 +19,7 @@ CONTACT: Final = "otelml-email"
 _PROMETHEUS: Final = "prometheus"
 _RANGE_S: Final = 600
 _NOTE: Final = (
-    "# The alerts of prometheus/rules/alerts.yml, for who lets Grafana alert, not Prometheus.\n"
+    "# The alerts of prometheus/rules/alerts.yml, for those who let Grafana send alerts.\n"
     "# Paused while OTELML_GRAFANA_ALERTS_PAUSED is true.\n"
 )
 

@@ -47,7 +47,7 @@ class _Page:
         return lines
 
     def _mend(self) -> list[str]:
-        return ["## How to mend it", "", *(f"- {step}" for step in self.runbook.mend), ""]
+        return ["## How to fix it", "", *(f"- {step}" for step in self.runbook.mend), ""]
 
 
 def pages() -> dict[str, str]:

@@ -87,7 +87,7 @@ def _collector_refusals() -> dict[str, Runbook]:
                     "One bad series rejects its whole request: find the sender named in the log "
                     "and stop or fix it."
                 ),
-                "If times are rejected, see ClockSkew and ClockAhead.",
+                "If samples are rejected for their time, see ClockSkew and ClockAhead.",
                 "If limits are hit, raise them in `loki/config.yaml`.",
             ),
         ),
@@ -142,7 +142,7 @@ def _engines() -> dict[str, Runbook]:
             ),
             (
                 (
-                    "By which way?",
+                    "Which kind of notification?",
                     sum_by(("integration",), increase(foreign.NOTIFICATIONS_FAILED, "1h")),
                 ),
                 ("Alertmanager's log holds the server's answer.", ""),
@@ -171,8 +171,8 @@ def _otelml_losses() -> dict[str, Runbook]:
     doctor = ("`otelml doctor` in the service's environment tests the way to the Collector.", "")
     return {
         "TelemetryDropped": Runbook(
-            "A service dropped telemetry rather than slow down or grow. Predictions are unharmed; "
-            "traces, metrics or logs have gaps.",
+            "A service dropped telemetry rather than slow down or grow. Predictions are not "
+            "affected; traces, metrics or logs have gaps.",
             (
                 "The Collector was away longer than the service's queue lasts",
                 "More predictions than one worker thread can write out",
@@ -234,7 +234,7 @@ def _otelml_limits() -> dict[str, Runbook]:
             ),
         ),
         "TelemetryErrors": Runbook(
-            "Something inside otelml failed and was kept away from the service.",
+            "Something inside otelml failed. The error was kept away from the service.",
             ("A foreign processor or exporter raises", "A defect in otelml"),
             (
                 ("Which component?", errors),
@@ -254,7 +254,7 @@ def _otelml_limits() -> dict[str, Runbook]:
                     "",
                 ),
             ),
-            ("If it is your processor, mend it; else report it with the exception.",),
+            ("If it is your processor, fix it; otherwise report it with the exception.",),
         ),
     }
 
@@ -340,7 +340,7 @@ def _clocks() -> dict[str, Runbook]:
                 "A queue was emptied after more than the out-of-order window (6 hours)",
             ),
             (("Since when?", too_old), ("Was the Collector's queue full before?", _QUEUE), _LOG),
-            (*mend, "If a queue was emptied late, nothing is to be mended: that data is lost."),
+            (*mend, "If a queue was emptied late, there is nothing to fix: that data is lost."),
         ),
     }
 

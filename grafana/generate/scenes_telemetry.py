@@ -133,9 +133,8 @@ def _collector() -> list[Scene]:
             smtp,
             ("integration", foreign.INSTANCE),
             "critical",
-            "Alerts do not get out by email",
-            "{n} notifications by email failed in 10 minutes. Whoever should know of an alert may "
-            "not.",
+            "Alertmanager cannot send alerts by email",
+            "{n} notifications by email failed in 10 minutes. People may not hear of an alert.",
         ),
     ]
 
@@ -152,7 +151,7 @@ def _otelml() -> list[Scene]:
             "warning",
             "loan-api drops traces: queue_full",
             "{n} items (traces) were dropped inside loan-api in 5 minutes: queue_full. The "
-            "service itself is unharmed.",
+            "service itself is not affected.",
         ),
         *_counter(
             "TelemetryExportFailing",
@@ -264,8 +263,8 @@ def _clocks() -> list[Scene]:
             ("job", foreign.INSTANCE),
             "warning",
             "Telemetry is rejected for its time",
-            "prometheus on prometheus:9090 took {n} items for too old or of the future in 10 "
-            "minutes: a clock is wrong, or a queue was emptied very late.",
+            "prometheus on prometheus:9090 rejected {n} items in 10 minutes as too old or too far "
+            "ahead: a clock is wrong, or a queue was emptied very late.",
         ),
         *_counter(
             "ClockSkew",
@@ -274,8 +273,8 @@ def _clocks() -> list[Scene]:
             ("job", foreign.INSTANCE),
             "warning",
             "Telemetry is rejected for its time",
-            "collector on collector:8888 took {n} items for too old or of the future in 10 "
-            "minutes: a clock is wrong, or a queue was emptied very late.",
+            "collector on collector:8888 rejected {n} items in 10 minutes as too old or too far "
+            "ahead: a clock is wrong, or a queue was emptied very late.",
         ),
     ]
 

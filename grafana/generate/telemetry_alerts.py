@@ -64,9 +64,9 @@ def _collector() -> list[Alert]:
             "critical",
             grew((foreign.NOTIFICATIONS_FAILED,), ("integration", foreign.INSTANCE), "10m"),
             "0m",
-            f"Alerts do not get out by {tag('integration')}",
-            f"{COUNT} notifications by {tag('integration')} failed in 10 minutes. Whoever should "
-            "know of an alert may not.",
+            f"Alertmanager cannot send alerts by {tag('integration')}",
+            f"{COUNT} notifications by {tag('integration')} failed in 10 minutes. People may "
+            "not hear of an alert.",
         ),
     ]
 
@@ -84,7 +84,7 @@ def _otelml() -> list[Alert]:
             "0m",
             f"{tag(service)} drops {tag(signal)}: {tag(reason)}",
             f"{COUNT} items ({tag(signal)}) were dropped inside {tag(service)} in 5 minutes: "
-            f"{tag(reason)}. The service itself is unharmed.",
+            f"{tag(reason)}. The service itself is not affected.",
         ),
         Alert(
             "TelemetryExportFailing",
@@ -186,8 +186,8 @@ def _clocks() -> list[Alert]:
             grew(rejected, ("job", foreign.INSTANCE), "10m"),
             "0m",
             "Telemetry is rejected for its time",
-            f"{tag('job')} on {tag(foreign.INSTANCE)} took {COUNT} items for too old or of the "
-            "future in 10 minutes: a clock is wrong, or a queue was emptied very late.",
+            f"{tag('job')} on {tag(foreign.INSTANCE)} rejected {COUNT} items in 10 minutes as "
+            "too old or too far ahead: a clock is wrong, or a queue was emptied very late.",
         ),
     ]
 

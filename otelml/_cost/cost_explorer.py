@@ -81,7 +81,7 @@ def hourly_rate(client: Any, options: CostOptions, today: date) -> float:
         request["Filter"] = narrowed
     days = [_amount(day, options.currency) for day in _days(client, request)]
     if not days:
-        raise CostError("AWS Cost Explorer has no complete day of this bill yet")
+        raise CostError("AWS Cost Explorer has no day of this bill yet")
     return math.fsum(days) / len(days) / _HOURS_A_DAY
 
 

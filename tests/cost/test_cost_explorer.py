@@ -116,7 +116,7 @@ def test_access_denied(client):
         stub.add_client_error(
             "get_cost_and_usage", "AccessDeniedException", "not authorized to ce:GetCostAndUsage"
         )
-        with pytest.raises(CostError, match=r"did not give the bill: .*ce:GetCostAndUsage"):
+        with pytest.raises(CostError, match=r"did not return the bill: .*ce:GetCostAndUsage"):
             hourly_rate(client, CostOptions(aws=True), TODAY)
 
 

@@ -92,7 +92,7 @@ def test_an_alert_says_what_to_do(rule):
         "Likely causes",
         "When it fires",
         "What to look at first",
-        "How to mend it",
+        "How to fix it",
     ]
     assert rule["expr"] in page
 

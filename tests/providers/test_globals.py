@@ -15,7 +15,7 @@ from otelml._providers import configure_providers, create_providers
 from otelml.config import Config
 """
 
-_REUSED = "INFO otelml: the application has configured {} itself; its {} is used as it is"
+_REUSED = "INFO otelml: the application has already set up {}; otelml uses its {} unchanged"
 
 
 @pytest.fixture
