@@ -1,4 +1,4 @@
-"""What the whole native stack takes: Collector, Jaeger, Prometheus and Loki beside the sender."""
+"""What the whole native stack takes: Collector and stores, beside the sender."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from benchmarks import otlp_load
 from benchmarks.harness import Figure, absolute
 from engines.stack import Stack
 from engines.table import Ports
+from grafana.generate.logs_query import lines
 
 RATE = 40_000
 SECONDS = 60.0
@@ -142,9 +143,9 @@ def arrived(stack: Stack) -> dict[str, int]:
             f"sum(count_over_time(load_items_total{{{service}}}[15m]))",
         ),
         "logs": _count(
-            stack.url("loki"),
-            "/loki/api/v1/query",
-            f"sum(count_over_time({{{service}}}[15m]))",
+            stack.url("victorialogs"),
+            "/select/logsql/stats_query",
+            lines(otlp_load.SERVICE).count("15m").logsql(),
         ),
     }
 

@@ -88,20 +88,22 @@ def examples(stack: Stack, trace_id: str | None) -> list[tuple[str, str]]:
         stack: The stack, running.
         trace_id: The trace to follow; None for all of the service.
     """
+    from grafana.generate.logs_query import field, lines
     from otelml import semconv
 
-    jaeger, prometheus, loki = (stack.url(name) for name in ("jaeger", "prometheus", "loki"))
+    jaeger, prometheus = stack.url("jaeger"), stack.url("prometheus")
+    logs = f"{stack.url('victorialogs')}/select/logsql/query"
     buckets = semconv.ML_PREDICTION_DURATION.name.replace(".", "_") + "_seconds_bucket"
     p95 = f"histogram_quantile(0.95, sum by (le) (rate({buckets}[1m])))"
-    lines = f'{{service_name="{SERVICE_NAME}"}}'
+    said = lines(SERVICE_NAME)
     if trace_id is None:
         trace = f"{jaeger}/api/traces?{urlencode({'service': SERVICE_NAME, 'limit': 20})}"
     else:
         trace = f"{jaeger}/api/traces/{trace_id}"
-        lines += f" | trace_id=`{trace_id}`"
+        said = said.where(field("trace_id", trace_id))
     return [
         ("a trace", trace),
-        ("its log lines", f"{loki}/loki/api/v1/query_range?{urlencode({'query': lines})}"),
+        ("its log lines", f"{logs}?{urlencode({'query': said.logsql(), 'limit': 100})}"),
         ("95 % of predictions take less", f"{prometheus}/api/v1/query?{urlencode({'query': p95})}"),
         (
             "exemplars, from a slow prediction to its trace",

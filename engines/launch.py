@@ -26,15 +26,23 @@ SHARED_FLAGS: Final[dict[str, tuple[str, ...]]] = {
         "--storage.tsdb.retention.size=8GB",
     ),
     "jaeger": (),
+    "victorialogs": ("-retentionPeriod=7d",),
     "loki": ("-config.expand-env=true",),
     "alertmanager": ("--cluster.listen-address=",),
 }
+
+# What the Collector runs natively; without the second file, its logs go to Loki.
+COLLECTOR_BASE: Final = (
+    ROOT / "collector/config.yaml",
+    ROOT / "collector/overlays/victorialogs.yaml",
+)
 
 # Configuration files, from the root of the repository, that both ways to run the stack use.
 SHARED_FILES: Final[dict[str, tuple[str, ...]]] = {
     "collector": ("collector/config.yaml", "collector/start.sh"),
     "prometheus": ("prometheus/prometheus.yml", "prometheus/rules"),
     "jaeger": ("jaeger/config.yaml", "jaeger/ui.json"),
+    "victorialogs": (),
     "loki": ("loki/config.yaml",),
     "alertmanager": ("alertmanager/alertmanager.yml", "alertmanager/start.sh"),
 }
@@ -44,6 +52,7 @@ SHARED_ENVIRONMENT: Final[dict[str, dict[str, str]]] = {
     "collector": {"GOMEMLIMIT": "450MiB"},
     "prometheus": {},
     "jaeger": {"OTEL_TRACES_SAMPLER": "always_off", "GOMEMLIMIT": "700MiB"},
+    "victorialogs": {},
     "loki": {"GOMEMLIMIT": "700MiB"},
     "alertmanager": {},
 }
@@ -58,7 +67,8 @@ class Site:
         ports: Their ports.
         flags: Further arguments by engine.
         environment: Further environment by engine.
-        collector_configs: Files laid over ``collector/config.yaml``, in order.
+        collector_configs: Files laid over the Collector's configuration, in order.
+        collector_base: That configuration; by default with logs going to VictoriaLogs.
     """
 
     data: Path
@@ -66,6 +76,7 @@ class Site:
     flags: dict[str, list[str]] = field(default_factory=dict)
     environment: dict[str, dict[str, str]] = field(default_factory=dict)
     collector_configs: tuple[Path, ...] = ()
+    collector_base: tuple[Path, ...] = COLLECTOR_BASE
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,7 @@ class Launch:
 
 def _collector(site: Site) -> Launch:
     ports = site.ports
-    configs = (ROOT / "collector/config.yaml", *site.collector_configs)
+    configs = (*site.collector_base, *site.collector_configs)
     return Launch(
         [
             "sh",
@@ -95,7 +106,7 @@ def _collector(site: Site) -> Launch:
             "OTELML_COLLECTOR_QUEUE_DIR": str(site.data / "collector/queue"),
             "OTELML_DUMP_DIR": str(site.data / "collector/dump"),
             "OTELML_PROMETHEUS_URL": f"http://{ports.address('prometheus', 'http')}",
-            "OTELML_LOKI_URL": f"http://{ports.address('loki', 'http')}",
+            "OTELML_VICTORIALOGS_URL": f"http://{ports.address('victorialogs', 'http')}",
             "OTELML_JAEGER_OTLP": ports.address("jaeger", "otlp_grpc"),
         },
     )
@@ -152,15 +163,15 @@ def _jaeger(site: Site) -> Launch:
     )
 
 
-def _loki(site: Site) -> Launch:
-    (site.data / "loki").mkdir(parents=True, exist_ok=True)
+def _victorialogs(site: Site) -> Launch:
     return Launch(
-        [str(binary("loki")), f"-config.file={ROOT}/loki/config.yaml"],
-        {
-            "OTELML_LOKI_HTTP_PORT": str(site.ports.of("loki", "http")),
-            "OTELML_LOKI_GRPC_PORT": str(site.ports.of("loki", "grpc")),
-            "OTELML_LOKI_DATA": str(site.data / "loki"),
-        },
+        [
+            str(binary("victoria-logs")),
+            f"-storageDataPath={site.data}/victorialogs",
+            f"-httpListenAddr={site.ports.address('victorialogs', 'http')}",
+            "-loggerLevel=WARN",
+        ],
+        {},
     )
 
 
@@ -188,7 +199,7 @@ _LAUNCHERS: Final[dict[str, Callable[[Site], Launch]]] = {
     "collector": _collector,
     "prometheus": _prometheus,
     "jaeger": _jaeger,
-    "loki": _loki,
+    "victorialogs": _victorialogs,
     "alertmanager": _alertmanager,
 }
 

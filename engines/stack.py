@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from engines.build import BuildError
-from engines.launch import Site, launch
+from engines.launch import COLLECTOR_BASE, Site, launch
 from engines.process import Process, StackError, answers, wait_until_free
 from engines.table import ROOT, START_ORDER, TABLE, Ports
 
@@ -29,7 +29,7 @@ URLS = {
     "collector": ("otlp_http", "OTLP over HTTP; gRPC beside it"),
     "prometheus": ("http", "metrics"),
     "jaeger": ("http", "traces"),
-    "loki": ("http", "logs"),
+    "victorialogs": ("http", "logs"),
     "alertmanager": ("http", "alerts"),
 }
 
@@ -43,15 +43,16 @@ class Stack:
         engines: Which of them; all by default.
         flags: Further arguments by engine.
         environment: Further environment by engine.
-        collector_configs: Files laid over ``collector/config.yaml``, in order.
+        collector_configs: Files laid over the Collector's configuration, in order.
+        collector_base: That configuration; by default with logs going to VictoriaLogs.
         say: Takes a line of progress; None is silent.
 
     Example::
 
         with Stack(tmp_path, Ports(offset=20000)) as stack:
             send_to(stack.url("collector"))
-            stack.kill("loki")
-            stack.restart("loki")
+            stack.kill("victorialogs")
+            stack.restart("victorialogs")
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Stack:
         flags: dict[str, list[str]] | None = None,
         environment: dict[str, dict[str, str]] | None = None,
         collector_configs: tuple[Path, ...] = (),
+        collector_base: tuple[Path, ...] = COLLECTOR_BASE,
         say: bool = False,
     ) -> None:
         if unknown := set(engines) - set(TABLE):
@@ -71,7 +73,12 @@ class Stack:
         self.ports = ports or Ports()
         self.engines = tuple(name for name in START_ORDER if name in engines)
         self.site = Site(
-            self.data, self.ports, flags or {}, environment or {}, tuple(collector_configs)
+            self.data,
+            self.ports,
+            flags or {},
+            environment or {},
+            tuple(collector_configs),
+            collector_base,
         )
         self._say = say
         self._lock: IO[str] | None = None

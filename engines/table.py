@@ -23,10 +23,10 @@ class Engine:
         name: Its folder under ``engines/`` and its service in the compose file.
         version: What the binary and the image are.
         image: The container image the compose file pins, by digest (all platforms) where known.
-        binaries: The programs that a build yields; the first one is the engine.
-        packages: The Go packages behind them; the Collector itself is made by its builder.
         ports: Every listener by name, at its default.
         health: Port and path which answer 200 once it is ready.
+        binaries: The programs that a build yields; the first one is the engine.
+        packages: The Go packages behind them; the Collector itself is made by its builder.
         linked: Go variables which hold the version, set by the linker.
         build_minutes: How long a cold build takes on two cores, as a hint to who waits.
     """
@@ -34,10 +34,10 @@ class Engine:
     name: str
     version: str
     image: str
-    binaries: tuple[str, ...]
-    packages: tuple[str, ...]
     ports: dict[str, int]
     health: tuple[str, str]
+    binaries: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
     linked: tuple[str, ...] = ()
     build_minutes: int = 5
 
@@ -97,17 +97,15 @@ TABLE: Final = {
             build_minutes=4,
         ),
         Engine(
-            name="loki",
-            version="3.7.6",
-            image=(
-                "grafana/loki:3.7.6@sha256:"
-                "efd47c67f9bac88ca29bcf8cb997d9ab29d1848bd0aff579282295542a745952"
-            ),
-            binaries=("loki",),
-            packages=("github.com/grafana/loki/v3/cmd/loki",),
-            ports={"http": 3100, "grpc": 9096},
-            health=("http", "/ready"),
-            linked=("github.com/grafana/loki/v3/pkg/util/build.Version",),
+            name="victorialogs",
+            version="1.52.1",
+            image="victoriametrics/victoria-logs:v1.52.1",
+            binaries=("victoria-logs",),
+            packages=("github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs",),
+            ports={"http": 9428},
+            health=("http", "/health"),
+            linked=("github.com/VictoriaMetrics/VictoriaMetrics/lib/buildinfo.Version",),
+            build_minutes=2,
         ),
         Engine(
             name="alertmanager",
@@ -126,8 +124,35 @@ TABLE: Final = {
     )
 }
 
+# In containers only: their modules are under the AGPL, so nothing of them is fetched or built here.
+CONTAINERS: Final = {
+    engine.name: engine
+    for engine in (
+        Engine(
+            name="loki",
+            version="3.7.6",
+            image=(
+                "grafana/loki:3.7.6@sha256:"
+                "efd47c67f9bac88ca29bcf8cb997d9ab29d1848bd0aff579282295542a745952"
+            ),
+            ports={"http": 3100, "grpc": 9096},
+            health=("http", "/ready"),
+        ),
+        Engine(
+            name="grafana",
+            version="13.2.0",
+            image=(
+                "grafana/grafana:13.2.0@sha256:"
+                "3fd54ae1214669f8355f065ec9f6445d5279a3d77095ab048ca045685272429b"
+            ),
+            ports={"http": 3000},
+            health=("http", "/api/health"),
+        ),
+    )
+}
+
 # A backend that is up before the Collector spares it the first retries.
-START_ORDER: Final = ("alertmanager", "prometheus", "jaeger", "loki", "collector")
+START_ORDER: Final = ("alertmanager", "prometheus", "jaeger", "victorialogs", "collector")
 
 
 def cache_root() -> Path:

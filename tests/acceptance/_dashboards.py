@@ -171,9 +171,3 @@ def source(kind: str) -> dict:
 def tag_matchers(tags: list[dict[str, str]], span: dict[str, str]) -> str:
     """What ``$__tags`` becomes for a span's resource."""
     return ", ".join(f'{tag["value"]}="{span[tag["key"]]}"' for tag in tags)
-
-
-def streams(loki: str, query: str) -> list[dict[str, str]]:
-    """Labels of each stream that a query of Loki finds."""
-    found = get(f"{loki}/loki/api/v1/query_range", query=query, limit="100")
-    return [each["stream"] for each in found["data"]["result"]]

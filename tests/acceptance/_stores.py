@@ -12,10 +12,14 @@ from collections import Counter
 
 import pytest
 
+from grafana.generate.logs_query import Counted, LogsQuery, field, lines
+
 SERVICE = "loan-api"
 _WAIT_S = 30.0
 _EVERY_S = 0.2
 _MANY = "4000"
+# Whatever time it has: a store of logs answers no question about more than that.
+_ALL_TIME = {"start": "0", "end": "2100-01-01T00:00:00Z"}
 
 
 def get(url: str, **parameters: str) -> dict:
@@ -28,6 +32,22 @@ def get(url: str, **parameters: str) -> dict:
         if error.code == 404:
             return {"data": []}
         raise
+
+
+def found_lines(victorialogs: str, query: LogsQuery | str) -> list[dict[str, str]]:
+    """Return the fields of each log line that a query finds; the line itself is ``_msg``."""
+    text = query if isinstance(query, str) else query.logsql()
+    asked = urllib.parse.urlencode({"query": text, **_ALL_TIME})
+    url = f"{victorialogs}/select/logsql/query?{asked}"
+    with urllib.request.urlopen(url, timeout=60) as response:
+        return [json.loads(line) for line in response]
+
+
+def counted_lines(victorialogs: str, query: Counted) -> int:
+    """Return the one number that a query of log lines answers with."""
+    answer = get(f"{victorialogs}/select/logsql/stats_query", query=query.logsql())
+    (result,) = answer["data"]["result"]
+    return int(result["value"][1])
 
 
 def eventually(question, expected):
@@ -65,7 +85,7 @@ class Stores:
         self.collector = stack.url("collector", "metrics")
         self.jaeger = stack.url("jaeger")
         self.prometheus = stack.url("prometheus")
-        self.loki = stack.url("loki")
+        self.victorialogs = stack.url("victorialogs")
 
     def trace(self, trace_id: str) -> list[Span]:
         """Return the spans of a trace, none if it is not there."""
@@ -107,15 +127,10 @@ class Stores:
 
     def logs(self, trace_id: str | None = None) -> list[tuple[str, dict]]:
         """Return the lines of the service, or those of a trace: text and fields."""
-        query = f'{{service_name="{SERVICE}"}}'
+        query = lines(SERVICE)
         if trace_id:
-            query += f" | trace_id=`{trace_id}`"
-        found = get(f"{self.loki}/loki/api/v1/query_range", query=query, limit=_MANY)
-        return [
-            (line, stream["stream"])
-            for stream in found["data"]["result"]
-            for _, line in stream["values"]
-        ]
+            query = query.where(field("trace_id", trace_id))
+        return [(found["_msg"], found) for found in found_lines(self.victorialogs, query)]
 
     def counted(self, name: str, **labels: str) -> float:
         """Return a counter of the Collector, summed over the streams that have these labels."""

@@ -1,4 +1,4 @@
-"""Each endpoint of the demo service, and what of it is found in Jaeger, Prometheus and Loki."""
+"""Each endpoint of the demo service, and what of it is found in Jaeger, Prometheus and VictoriaLogs."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_no_span_is_questioned(run):
 
 @each_case
 def test_logs(run, name):
-    """The lines of a request are in Loki under its trace, each inside a span of it."""
+    """The lines of a request are in VictoriaLogs under its trace, each inside a span of it."""
     exchange = run.cases[name]
     expected = list(LOGS.get(name, []))
     if exchange.labels and name != "batch":
@@ -156,12 +156,12 @@ def test_exception_log(run):
     """The line of a failed prediction holds the exception with its traceback."""
     lines = dict(run.stores.logs(run.cases["predict failed"].trace_id))
     fields = lines[FAILED[1]]
-    assert (fields["exception_type"], fields["exception_message"], fields["severity_text"]) == (
+    assert (fields["exception.type"], fields["exception.message"], fields["severity_text"]) == (
         ERROR,
         "inference failed, as the request asked",
         "ERROR",
     )
-    assert "raise FeatureStoreError(" in fields["exception_stacktrace"]
+    assert "raise FeatureStoreError(" in fields["exception.stacktrace"]
 
 
 def test_link_on_the_page(run):
@@ -225,7 +225,7 @@ def test_predictions_counted(run):
 
 
 def test_predictions_are_the_same_everywhere(run):
-    """Predictions asked for, spans in Jaeger, histogram in Prometheus, events in Loki: one count."""
+    """Predictions asked for, spans in Jaeger, histogram in Prometheus, events in VictoriaLogs: one count."""
     asked = sum(bool(e.labels) or e.failed for e in run.sent)
 
     def counts():

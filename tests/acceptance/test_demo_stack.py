@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 import uuid
 from pathlib import Path
 
@@ -64,14 +66,15 @@ def command(tmp_path, model_folder, offset):
 def test_examples_and_end(command):
     """Each example answers with what it promises, and Ctrl-C leaves no process."""
     child, mark, lines = command
-    trace, logs, p95, exemplars = [line for line in lines if "/api/" in line]
+    trace, logs, p95, exemplars = [line for line in lines if "/api/" in line or "/select/" in line]
     spans = {span["operationName"] for span in get(trace)["data"][0]["spans"]}
     assert "predict loan" in spans
     trace_id = trace.rpartition("/")[2]
 
     def logged():
-        streams = get(logs)["data"]["result"]
-        return bool(streams), {stream["stream"]["trace_id"] for stream in streams}
+        with urllib.request.urlopen(logs, timeout=10) as response:
+            found = [json.loads(line) for line in response]
+        return bool(found), {line["trace_id"] for line in found}
 
     eventually(logged, (True, {trace_id}))
     eventually(lambda: [float(s["value"][1]) > 0 for s in get(p95)["data"]["result"]], [True])

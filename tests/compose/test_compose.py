@@ -10,15 +10,25 @@ import jsonschema
 import pytest
 import yaml
 
-from engines.launch import SHARED_ENVIRONMENT, SHARED_FILES, SHARED_FLAGS
-from engines.table import TABLE
+from engines.launch import COLLECTOR_BASE, SHARED_ENVIRONMENT, SHARED_FILES, SHARED_FLAGS
+from engines.table import CONTAINERS, TABLE
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+ENGINES = TABLE | CONTAINERS
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
 # Flags that say where: a path or an address of the container, or the overlay of a profile.
-PLACES = ("--config=", "--config.file=", "-config.file=", "--storage.", "--web.listen-address=")
+PLACES = (
+    "--config=",
+    "--config.file=",
+    "-config.file=",
+    "--storage.",
+    "--web.listen-address=",
+    "-storageDataPath=",
+    "-httpListenAddr=",
+)
+LOG_LEVELS = {"--log.level=warn", "-loggerLevel=WARN"}
 
 
 def is_place(flag: str) -> bool:
@@ -40,10 +50,10 @@ def test_schema_can_fail():
     assert not jsonschema.Draft7Validator(schema).is_valid(wrong)
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", ENGINES)
 def test_image(name):
-    """Each engine's image is the version that is built natively."""
-    engine = TABLE[name]
+    """Each engine's image is the version of the table, which is the one built natively."""
+    engine = ENGINES[name]
     image = SERVICES[name]["image"]
     if name == "collector":
         dockerfile = (ROOT / "deploy/collector.Dockerfile").read_text()
@@ -55,21 +65,21 @@ def test_image(name):
     assert tag.lstrip("v") == engine.version
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", SHARED_FLAGS)
 def test_flags(name):
     """Each engine runs with the flags of the native runner, places apart."""
     command = [flag for flag in SERVICES[name].get("command", []) if not is_place(flag)]
-    assert set(command) - {"--log.level=warn"} == set(SHARED_FLAGS[name])
+    assert set(command) - LOG_LEVELS == set(SHARED_FLAGS[name])
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", SHARED_ENVIRONMENT)
 def test_environment(name):
     """What the native runner sets for every stack, the compose file sets too."""
     environment = SERVICES[name].get("environment", {})
     assert SHARED_ENVIRONMENT[name].items() <= environment.items()
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", [name for name in SHARED_FILES if SHARED_FILES[name]])
 def test_files(name):
     """Each engine is given the folder its shared files are in, and reads the shared one."""
     service = SERVICES[name]
@@ -90,19 +100,21 @@ def test_targets_are_the_services():
     """Prometheus scrapes each engine at its service's name and native port."""
     targets = json.loads((ROOT / "prometheus/targets/stack.json").read_text())
     metrics = {"collector": "metrics", "jaeger": "metrics"}
+    # Those that always run: the log store of this file is Loki.
+    scraped = ("collector", "prometheus", "jaeger", "loki", "alertmanager")
     assert targets == [
-        {"targets": [f"{n}:{e.ports[metrics.get(n, 'http')]}"], "labels": {"engine": n}}
-        for n, e in TABLE.items()
+        {"targets": [f"{n}:{ENGINES[n].ports[metrics.get(n, 'http')]}"], "labels": {"engine": n}}
+        for n in scraped
     ]
     alertmanager = json.loads((ROOT / "prometheus/targets/alertmanager.json").read_text())
     assert alertmanager == [{"targets": [f"alertmanager:{TABLE['alertmanager'].ports['http']}"]}]
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", ENGINES)
 def test_health_check(name):
     """The health check asks the port and path that the native runner asks."""
-    port, path = TABLE[name].health
-    address = f"http://127.0.0.1:{TABLE[name].ports[port]}{path}"
+    port, path = ENGINES[name].health
+    address = f"http://127.0.0.1:{ENGINES[name].ports[port]}{path}"
     assert SERVICES[name]["healthcheck"]["test"][-1].removeprefix("-health.url=") == address
 
 
@@ -113,7 +125,16 @@ def test_defaults_of_the_files_are_the_ports_of_the_table():
         text = (ROOT / name / "config.yaml").read_text()
         pattern = rf"OTELML_{name.upper()}_([A-Z_]+)_PORT:-(\d+)"
         defaults[name] = {port.lower(): int(value) for port, value in re.findall(pattern, text)}
-    assert defaults == {name: TABLE[name].ports for name in defaults}
+    assert defaults == {name: ENGINES[name].ports for name in defaults}
+
+
+def test_log_stores_are_at_their_ports():
+    """Where the Collector's files send logs by default is where the stores listen."""
+    for name, file in (("loki", COLLECTOR_BASE[0]), ("victorialogs", COLLECTOR_BASE[1])):
+        address = f"http://127.0.0.1:{ENGINES[name].ports['http']}"
+        assert f"${{env:OTELML_{name.upper()}_URL:-{address}}}" in file.read_text()
+        environment = SERVICES["collector"]["environment"]
+        assert environment[f"OTELML_{name.upper()}_URL"] == address.replace("127.0.0.1", name)
 
 
 def test_only_pages_are_published_and_only_here():
@@ -126,6 +147,7 @@ def test_only_pages_are_published_and_only_here():
         "grafana": ["127.0.0.1:3000:3000"],
         "demo": ["127.0.0.1:8000:8000"],
         "mail": ["127.0.0.1:8025:8025"],
+        "victorialogs": ["127.0.0.1:9428:9428"],
     }
 
 
@@ -178,6 +200,7 @@ def test_profiles():
         "kafka": ["kafka"],
         "kafka-consumer": ["kafka"],
         "gateway": ["scale"],
+        "victorialogs": ["victorialogs"],
     }
 
 

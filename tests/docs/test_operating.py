@@ -75,7 +75,7 @@ def test_backup_and_restore(tmp_path, ports):
         arrived = Arrived(Stores(stack), sender)
         assert {sender.send(signal, 200) for signal in SIGNALS} == {200}
         assert missing(arrived) == NONE_MISSING
-        stack.kill("loki")  # so that something waits in the queue
+        stack.process("victorialogs").stop()  # so that something waits in the queue
         assert sender.send("logs", 50) == 200
     shell("Back up", DATA=data, BACKUP=backup)
     shutil.rmtree(data)
@@ -118,7 +118,7 @@ def test_restart_of_each_engine_under_traffic(tmp_path, ports):
         sender = Sender(stack.url("collector"))
         arrived = Arrived(Stores(stack), sender)
         with load(sender, items=20):
-            for name in ("loki", "jaeger", "prometheus", "collector"):
+            for name in ("victorialogs", "jaeger", "prometheus", "collector"):
                 time.sleep(1)
                 stack.restart(name)
             time.sleep(1)
@@ -134,7 +134,7 @@ def test_restart_of_each_engine_under_traffic(tmp_path, ports):
 
 def test_the_checks_of_the_page(tmp_path):
     """The commands that check configuration before a restart pass, and can fail."""
-    tools = {tool: binary(tool) for tool in ("promtool", "otelcol-otelml", "loki")}
+    tools = {tool: binary(tool) for tool in ("promtool", "otelcol-otelml")}
     folder = tmp_path / "bin"
     folder.mkdir()
     for name, path in tools.items():
@@ -147,7 +147,7 @@ def test_the_checks_of_the_page(tmp_path):
     good = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, check=False)
     assert good.returncode == 0, good.stderr.decode()
     copy = tmp_path / "copy"
-    for part in ("prometheus", "collector", "loki"):
+    for part in ("prometheus", "collector"):
         shutil.copytree(ROOT / part, copy / part)
     config = copy / "collector/config.yaml"
     config.write_text(config.read_text().replace("sending_queue:", "sending_qeue:"))

@@ -35,7 +35,7 @@ def addresses(tmp_path_factory, model_folder):
                 "http://127.0.0.1:8000": service.url,
                 "http://127.0.0.1:16686": stack.url("jaeger"),
                 "http://127.0.0.1:9090": stack.url("prometheus"),
-                "http://127.0.0.1:3100": stack.url("loki"),
+                "http://127.0.0.1:9428": stack.url("victorialogs"),
             }
         finally:
             service.stop()

@@ -66,20 +66,20 @@ def test_the_modules_need_no_newer_go():
 def test_digest_follows_the_files(tmp_path, monkeypatch):
     """A changed file of an engine is a new build, another engine's is not."""
     monkeypatch.setattr(build, "ENGINES", tmp_path)
-    for name in ("loki", "jaeger"):
+    for name in ("victorialogs", "jaeger"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "go.mod").write_text("module x\n")
-    before = {name: build.digest(table.TABLE[name]) for name in ("loki", "jaeger")}
-    (tmp_path / "loki" / "go.mod").write_text("module y\n")
-    after = {name: build.digest(table.TABLE[name]) for name in ("loki", "jaeger")}
-    assert after["loki"] != before["loki"]
+    before = {name: build.digest(table.TABLE[name]) for name in ("victorialogs", "jaeger")}
+    (tmp_path / "victorialogs" / "go.mod").write_text("module y\n")
+    after = {name: build.digest(table.TABLE[name]) for name in ("victorialogs", "jaeger")}
+    assert after["victorialogs"] != before["victorialogs"]
     assert after["jaeger"] == before["jaeger"]
 
 
 def test_cache_is_outside_the_checkout(monkeypatch, tmp_path):
     """Binaries go where XDG says."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert build.location(table.TABLE["loki"]).parent == tmp_path / "otelml" / "engines"
+    assert build.location(table.TABLE["victorialogs"]).parent == tmp_path / "otelml" / "engines"
 
 
 def test_missing_engine(monkeypatch, tmp_path):
@@ -101,7 +101,7 @@ def test_check_names_what_is_missing(tmp_path):
     )
     assert result.returncode == 1
     assert result.stderr == (
-        "not built: collector, prometheus, jaeger, loki, alertmanager; run `make engines`\n"
+        "not built: collector, prometheus, jaeger, victorialogs, alertmanager; run `make engines`\n"
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -128,7 +128,7 @@ def test_wrappers_name_the_versions_of_the_table():
     assert table.TABLE["prometheus"].version == "3.14.0"
     assert "github.com/jaegertracing/jaeger v1.76.0" in (ROOT / "engines/jaeger/go.mod").read_text()
     for name, module in {
-        "loki": "github.com/grafana/loki/v3",
+        "victorialogs": "github.com/VictoriaMetrics/VictoriaLogs",
         "alertmanager": "github.com/prometheus/alertmanager",
         "collector": "go.opentelemetry.io/collector/cmd/builder",
     }.items():

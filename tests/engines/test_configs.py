@@ -31,6 +31,8 @@ COMBINATIONS = [
     ("overlays/remote-write",),
     ("gateway", "overlays/remote-write"),
     ("overlays/file",),
+    ("overlays/victorialogs", "overlays/file"),
+    ("gateway", "overlays/victorialogs"),
 ]
 
 
@@ -94,6 +96,8 @@ def test_collector_starts(overlays, certificate, tmp_path, ports):
         engines=("collector",),
         environment={"collector": certificate},
         collector_configs=configs,
+        # As users run it, whose logs go to Loki.
+        collector_base=(COLLECTOR / "config.yaml",),
     )
     with stack:
         assert stack.healthy("collector")
@@ -124,23 +128,6 @@ def test_prometheus():
     """Promtool accepts the configuration and all it refers to."""
     said = check(binary("promtool"), "check", "config", ROOT / "prometheus/prometheus.yml")
     assert "FAILED" not in said
-
-
-@pytest.mark.parametrize("overlay", [None, "object-storage"])
-def test_loki(overlay, tmp_path):
-    """Loki accepts its configuration, on disk and on object storage."""
-    environment = {"OTELML_LOKI_DATA": str(tmp_path)}
-    if overlay:
-        lines = (ROOT / f"loki/overlays/{overlay}.env").read_text().splitlines()
-        pairs = [line.split("=", 1) for line in lines if not line.startswith("#")]
-        environment |= {name: value for name, value in pairs}  # noqa: C416 - lists, not tuples
-    check(
-        binary("loki"),
-        f"-config.file={ROOT}/loki/config.yaml",
-        "-config.expand-env=true",
-        "-verify-config",
-        **environment,
-    )
 
 
 @pytest.mark.parametrize("smarthost", ["", "127.0.0.1:25"], ids=["silent", "e-mail"])

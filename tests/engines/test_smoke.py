@@ -22,6 +22,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from engines.stack import Stack
 from engines.table import START_ORDER, Ports
+from grafana.generate.logs_query import LogsQuery, field, lines
+from tests.acceptance._stores import found_lines
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -143,16 +145,16 @@ def test_metric_with_exemplar(stack, service, ask, eventually):
 
 
 def test_logs(stack, service, ask, eventually):
-    """Every log line is in Loki and found by its trace id."""
+    """Every log line is in VictoriaLogs and found by its trace id."""
 
-    def lines(query: str) -> list[str]:
-        result = ask(stack.url("loki"), "/loki/api/v1/query_range", query=query, limit="1000")
-        return [line for stream in result["data"]["result"] for _, line in stream["values"]]
+    def said(query: LogsQuery) -> list[str]:
+        return [found["_msg"] for found in found_lines(stack.url("victorialogs"), query)]
 
-    everything = f'{{service_name="{service.name}"}}'
-    assert len(eventually(lambda: len(f := lines(everything)) >= REQUESTS and f)) == REQUESTS
+    everything = lines(service.name)
+    assert len(eventually(lambda: len(f := said(everything)) >= REQUESTS and f)) == REQUESTS
     for number, trace_id in enumerate(service.traces):
-        assert lines(f"{everything} | trace_id=`{trace_id}`") == [f"request {number}, ****"]
+        of_trace = everything.where(field("trace_id", trace_id))
+        assert said(of_trace) == [f"request {number}, ****"]
 
 
 def test_secrets_do_not_reach_the_stores(stack, service, ask, eventually):

@@ -86,7 +86,7 @@ def test_an_engine_that_cannot_start(tmp_path, ports):
     ("wrong", "message"),
     [
         ({"offset": 60000}, "not 1 to 65535"),
-        ({"overrides": {"loki.htpp": 1}}, r"unknown ports \['loki.htpp'\]"),
+        ({"overrides": {"victorialogs.htpp": 1}}, r"unknown ports \['victorialogs.htpp'\]"),
     ],
 )
 def test_wrong_ports(wrong, message):
@@ -160,12 +160,12 @@ def test_command_reports_a_death(command, tmp_path):
     victim = next(
         pid
         for pid in engines_under(tmp_path)
-        if b"/loki\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        if b"/victoria-logs\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
     )
     os.kill(victim, signal.SIGKILL)
     started = time.monotonic()
     _, err = command.communicate(timeout=90)
     assert command.returncode == 1
-    assert err.startswith("error: loki ended with -9; the end of ")
+    assert err.startswith("error: victorialogs ended with -9; the end of ")
     assert engines_under(tmp_path) == []
     assert time.monotonic() - started < 90

@@ -10,7 +10,8 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.acceptance._stores import Stores, get
+from grafana.generate.logs_query import lines
+from tests.acceptance._stores import Stores, found_lines, get
 from tests.faults._sender import SIGNALS, Sender
 from tests.faults._table import Row
 
@@ -30,9 +31,6 @@ NOTHING_OF_ITS_OWN = {
         }
     },
 }
-_PAGE = 5000
-_ITEM = re.compile(r"item (\d+)$")
-_NS = 1_000_000_000
 _DEADLINE_S = 120.0
 
 
@@ -108,35 +106,13 @@ class Arrived:
         self.counts["points"] = Counter(found.keys())
 
     def _logs(self) -> None:
-        """Page through the lines, from the first that is missing in each stretch of time."""
-        times, counts = self.sender.log_times, self.counts["logs"]
-        stretches: list[list[int]] = []
-        for at in sorted(at for number, at in times.items() if number not in counts):
-            if stretches and at - stretches[-1][1] < 60 * _NS:
-                stretches[-1][1] = at
-            else:
-                stretches.append([at, at])
-        for start, end in stretches:
-            for number in [n for n, at in times.items() if start <= at <= end]:
-                counts.pop(number, None)
-            self._page(start, end + 1)
-
-    def _page(self, start: int, end: int) -> None:
-        query = f'{{service_name="{self.sender.service}"}}'
-        while start < end:
-            found = get(
-                f"{self.stores.loki}/loki/api/v1/query_range",
-                query=query,
-                start=str(start),
-                end=str(end),
-                limit=str(_PAGE),
-                direction="forward",
-            )["data"]["result"]
-            entries = [(int(at), line) for stream in found for at, line in stream["values"]]
-            self.counts["logs"].update(int(_ITEM.search(line)[1]) for _, line in entries)
-            if len(entries) < _PAGE:
-                return
-            start = max(at for at, _ in entries) + 1
+        """Read every line again, its last words only: lines may be long."""
+        found = found_lines(
+            self.stores.victorialogs,
+            f"{lines(self.sender.service).logsql()} "
+            '| extract_regexp "item (?P<item>[0-9]+)$" from _msg | fields item',
+        )
+        self.counts["logs"] = Counter(int(one["item"]) for one in found)
 
 
 def counted(stores: Stores, what: str, signal: str) -> int:

@@ -59,7 +59,6 @@ class Sender:
         self.acknowledged: dict[str, set[int]] = {signal: set() for signal in SIGNALS}
         self.statuses: dict[str, Counter[int]] = {signal: Counter() for signal in SIGNALS}
         self.traces: dict[bytes, range] = {}
-        self.log_times: dict[int, int] = {}
         self._address = urlsplit(endpoint).netloc
         self._numbers = {signal: itertools.count() for signal in SIGNALS}
         self._connections: dict[str, http.client.HTTPConnection] = {}
@@ -174,7 +173,6 @@ class Sender:
             self._resource(request.resource_logs.add().resource)
             request.resource_logs[0].scope_logs.add()
         for offset, number in enumerate(numbers):
-            self.log_times[number] = at + offset
             record = (
                 request.resource_logs[0]
                 .scope_logs[0]

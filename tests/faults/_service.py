@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grafana.generate.logs_query import lines
 from tests._processes import ROOT, environment
-from tests.acceptance._stores import Stores, get
+from tests.acceptance._stores import Stores, counted_lines, get
 from tests.faults._table import Row
 
 EXIT_CODE = 7
@@ -261,10 +262,8 @@ class Books:
         return {one["metric"].get(by, ""): float(one["value"][1]) for one in found}
 
     def logged(self) -> int:
-        """Return how many predictions are in Loki."""
-        query = f'sum(count_over_time({{service_name="{self.service.name}"}}[1h]))'
-        found = get(f"{self.stores.loki}/loki/api/v1/query", query=query)["data"]["result"]
-        return int(found[0]["value"][1]) if found else 0
+        """Return how many predictions are in VictoriaLogs."""
+        return counted_lines(self.stores.victorialogs, lines(self.service.name).count("1h"))
 
     def row(self, fault: str, note: str) -> Row:
         """Return the row of spans; Jaeger keeps one of each, so duplicates are the Collector's."""

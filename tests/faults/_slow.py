@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import grpc
 
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-_PASSED_ON = ("Content-Type", "Content-Encoding")
+_PASSED_ON = ("Content-Type", "Content-Encoding", "VL-Stream-Fields")
 
 
 class Delay:

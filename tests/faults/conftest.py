@@ -13,7 +13,7 @@ from engines.stack import Stack
 from engines.table import TABLE, Ports
 from tests.acceptance._stores import Stores
 
-BACKENDS = ("prometheus", "jaeger", "loki")
+BACKENDS = ("prometheus", "jaeger", "victorialogs")
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Site:
     """The backends of one file's tests, and Collectors before them, one at a time.
 
     Args:
-        backends: Prometheus, Jaeger and Loki.
+        backends: Prometheus, Jaeger and VictoriaLogs.
         folder: Where Collectors keep what they write.
     """
 

@@ -9,7 +9,8 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.acceptance._stores import get
+from grafana.generate.logs_query import lines
+from tests.acceptance._stores import counted_lines
 from tests.faults._arrived import Arrived
 from tests.faults._sender import Sender, text
 from tests.faults._table import Row, report
@@ -28,14 +29,12 @@ def _spans(site, sender: Sender) -> int:
 
 def _lines(site, sender: Sender) -> int:
     """Count them in the store: 24 MB of lines take their time to read."""
-    query = f'sum(count_over_time({{service_name="{sender.service}"}}[1h]))'
-    found = get(f"{site.stores.loki}/loki/api/v1/query", query=query)["data"]["result"]
-    return int(found[0]["value"][1]) if found else 0
+    return counted_lines(site.stores.victorialogs, lines(sender.service).count("1h"))
 
 
 @pytest.mark.parametrize(
     ("backend", "name", "pad", "count"),
-    [("jaeger", "spans", 30_000, _spans), ("loki", "logs", 20_000, _lines)],
+    [("jaeger", "spans", 30_000, _spans), ("victorialogs", "logs", 20_000, _lines)],
 )
 def test_a_queue_of_large_items(site, backend, name, pad, count):
     """A store that comes back gets what waited in requests that it takes: nothing is lost."""

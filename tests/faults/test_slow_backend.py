@@ -25,13 +25,13 @@ def test_slow_backends(site):
     stores = site.stores
     with (
         http_proxy(stores.prometheus, delay) as prometheus,
-        http_proxy(stores.loki, delay) as loki,
+        http_proxy(stores.victorialogs, delay) as victorialogs,
         grpc_proxy(site.backends.ports.address("jaeger", "otlp_grpc"), delay) as jaeger,
         site.collector(
             "slow",
             overlay=NOTHING_OF_ITS_OWN,
             OTELML_PROMETHEUS_URL=prometheus,
-            OTELML_LOKI_URL=loki,
+            OTELML_VICTORIALOGS_URL=victorialogs,
             OTELML_JAEGER_OTLP=jaeger,
             OTELML_COLLECTOR_QUEUE_BYTES=QUEUE_BYTES,
         ) as collector,

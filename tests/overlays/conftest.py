@@ -12,7 +12,7 @@ from engines.stack import Stack
 from engines.table import TABLE, Ports
 
 COLLECTOR = Path(__file__).resolve().parents[2] / "collector"
-BACKENDS = ("prometheus", "jaeger", "loki")
+BACKENDS = ("prometheus", "jaeger", "victorialogs")
 REMOTE_WRITE = ["--web.enable-remote-write-receiver"]
 _given: set[int] = set()
 
@@ -47,7 +47,7 @@ class Site:
 
     Args:
         folder: Where Collectors keep what they write.
-        backends: Prometheus, Jaeger and Loki.
+        backends: Prometheus, Jaeger and VictoriaLogs.
     """
 
     def __init__(self, folder: Path, backends: Stack) -> None:

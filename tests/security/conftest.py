@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +11,13 @@ import pytest
 from engines.process import wait_until_free
 from engines.stack import Stack
 from engines.table import TABLE, Ports
-from tests.acceptance._stores import Stores, get
+from grafana.generate.logs_query import lines
+from tests.acceptance._stores import Stores, found_lines, get
 from tests.security._certificates import HOST, Authority
 from tests.security._otlp import Items, Sender
 
 ROOT = Path(__file__).resolve().parents[2]
-STORES = ("prometheus", "jaeger", "loki")
+STORES = ("prometheus", "jaeger", "victorialogs")
 
 
 def free_ports(first: int, last: int) -> Ports:
@@ -82,12 +82,10 @@ class Guarded:
         stores = Stores(self.stack)
         selector = f'{{service_name="{items.service}"}}'
         points = get(f"{stores.prometheus}/api/v1/query", query=f"security_item{selector}")
-        query = urllib.parse.urlencode({"query": selector})
-        lines = get(f"{stores.loki}/loki/api/v1/query_range?{query}")["data"]["result"]
         return {
             "traces": len(stores.trace(items.trace.hex())),
             "metrics": len(points["data"]["result"]),
-            "logs": sum(len(stream["values"]) for stream in lines),
+            "logs": len(found_lines(stores.victorialogs, lines(items.service))),
         }
 
 

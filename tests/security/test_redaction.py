@@ -16,7 +16,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from engines.stack import Stack
-from tests.acceptance._stores import Stores, eventually, get
+from grafana.generate.logs_query import lines
+from tests.acceptance._stores import Stores, eventually, found_lines, get
 from tests.security._otlp import Sender
 from tests.security.conftest import STORES, free_ports
 
@@ -207,7 +208,7 @@ class Run:
     Args:
         planted: What was sent.
         traces: Jaeger's whole answer.
-        logs: Loki's.
+        logs: VictoriaLogs' whole answer.
         metrics: What Prometheus has of span metrics.
         data: The stack's folder, after it was stopped.
     """
@@ -240,18 +241,17 @@ def run(tmp_path_factory):
         assert sender.post("traces", planted.traces()) == 200
         assert sender.post("logs", planted.logs()) == 200
         selector = f'{{service_name="{planted.service}"}}'
-        logs = f"{stores.loki}/loki/api/v1/query_range?" + urllib.parse.urlencode(
-            {"query": selector, "limit": 1000}
+        logs = f"{stores.victorialogs}/select/logsql/query?" + urllib.parse.urlencode(
+            {"query": lines(planted.service).logsql()}
         )
         series = f"{stores.prometheus}/api/v1/series?" + urllib.parse.urlencode(
             {"match[]": selector}
         )
 
         def counts() -> tuple[int, int, bool]:
-            streams = get(logs)["data"]["result"]
             return (
                 len(stores.trace(planted.trace.hex())),
-                sum(len(stream["values"]) for stream in streams),
+                len(found_lines(stores.victorialogs, lines(planted.service))),
                 bool(get(series)["data"]),
             )
 
@@ -269,7 +269,7 @@ def test_nothing_in_jaeger(run):
     assert run.traces.count(MASK) > 100
 
 
-def test_nothing_in_loki(run):
+def test_nothing_in_victorialogs(run):
     """Bodies of text, maps and lists, attributes, resource, scope: 0 of the secrets."""
     assert run.planted.mark in run.logs
     assert run.planted.leaked(run.logs) == []
@@ -294,7 +294,7 @@ def test_nothing_on_disk(run):
                 marked.add(path.relative_to(run.data).parts[0])
     assert leaks == {}
     # A search that finds what must be there.
-    assert marked == {"collector", "jaeger", "loki", "prometheus"}
+    assert marked == {"collector", "jaeger", "prometheus", "victorialogs"}
 
 
 def test_what_is_no_secret_survives(run):

@@ -10,8 +10,9 @@ import pytest
 
 from engines.stack import Stack
 from engines.table import TABLE, Ports
+from grafana.generate.logs_query import lines
 from tests._processes import run
-from tests.acceptance._stores import Stores, eventually, get
+from tests.acceptance._stores import Stores, eventually, found_lines, get
 from tests.security._otlp import Items, Sender
 from tests.security.conftest import ROOT, free_ports
 
@@ -86,16 +87,7 @@ def test_everything_arrives(guarded, serve, protocol):
     assert "cannot export" not in said
     eventually(lambda: spans_of(guarded, name), PREDICTIONS)
     stores = Stores(guarded.stack)
-    query = f'{{service_name="{name}"}}'
-    eventually(
-        lambda: sum(
-            len(stream["values"])
-            for stream in get(f"{stores.loki}/loki/api/v1/query_range", query=query)["data"][
-                "result"
-            ]
-        ),
-        PREDICTIONS,
-    )
+    eventually(lambda: len(found_lines(stores.victorialogs, lines(name))), PREDICTIONS)
     counted = f'sum(ml_prediction_duration_seconds_count{{service_name="{name}"}})'
     eventually(
         lambda: [
