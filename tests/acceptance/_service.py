@@ -14,8 +14,8 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from otelml.samples import generate
 from demo_service.fields import FIELDS
+from otelml.samples import generate
 from tests._processes import ROOT, environment
 
 _START_S = 60.0
