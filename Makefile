@@ -39,7 +39,7 @@ test-stack: $(VENV)/.installed-dev  ## Run the tests that need the real engines
 	@./tests/install-kafka
 	$(BIN)/python -m pytest -m stack $(ARGS)
 
-lint: $(VENV)/.installed-dev  ## Check style, types, layers, generated files
+lint: $(VENV)/.installed-dev  ## Check style, types, layers, generated files, licences of all parts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -47,6 +47,7 @@ lint: $(VENV)/.installed-dev  ## Check style, types, layers, generated files
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python -m grafana.generate --check
+	$(BIN)/python -m licenses
 
 bench: $(VENV)/.installed-bench  ## Measure every figure of the performance targets
 	$(BIN)/python -m benchmarks

@@ -1,0 +1,1 @@
+"""Which licence each fetched or built part is under, and which licences are accepted."""
