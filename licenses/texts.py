@@ -97,11 +97,11 @@ def _all(tokens: list[str]) -> bool:
 
 
 def _one(tokens: list[str]) -> bool:
-    token = tokens.pop(0) if tokens else ""
-    if token == "(":
+    word = tokens.pop(0) if tokens else ""
+    if word == "(":
         found = _either(tokens)
         del tokens[:1]  # the closing one
         return found
     if tokens and tokens[0].upper() == "WITH":
         del tokens[:2]
-    return re.sub(r"(-only|-or-later|\+)$", "", token) in _ACCEPTED
+    return re.sub(r"(-only|-or-later|\+)$", "", word) in _ACCEPTED
