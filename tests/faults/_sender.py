@@ -29,6 +29,11 @@ SIGNALS = ("spans", "points", "logs")
 METRIC = "fault.item"
 NO_ANSWER = 0
 _PATHS = {"spans": "/v1/traces", "points": "/v1/metrics", "logs": "/v1/logs"}
+_REQUESTS = {
+    "spans": ExportTraceServiceRequest,
+    "points": ExportMetricsServiceRequest,
+    "logs": ExportLogsServiceRequest,
+}
 _ANSWERS = {
     "spans": ExportTraceServiceResponse,
     "points": ExportMetricsServiceResponse,
@@ -92,6 +97,11 @@ class Sender:
         record = request.resource_logs[0].scope_logs[0].log_records[0]
         record.attributes.extend(text(f"number {n}", "x") for n in range(300))
         return self._post("logs", request.SerializeToString())[0]
+
+    @staticmethod
+    def request_of(signal: str, body: bytes):
+        """Return the request in a body."""
+        return _REQUESTS[signal].FromString(body)
 
     def unacknowledged(self, signal: str) -> int:
         """Return how many items were sent and not acknowledged."""

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import yaml
 
+from engines.launch import COLLECTOR_BASE
 from engines.process import wait_until_free
 from engines.stack import Stack
 from engines.table import TABLE, Ports
 from tests.acceptance._stores import Stores
 
+COLLECTOR = Path(__file__).resolve().parents[2] / "collector"
+# Logs go to Loki where nothing is laid over this.
+TO_LOKI = (COLLECTOR / "config.yaml",)
 BACKENDS = ("prometheus", "jaeger", "victorialogs")
 
 
@@ -29,7 +34,14 @@ class Site:
     folder: object
 
     @contextmanager
-    def collector(self, name: str, *, overlay: dict | None = None, **environment: str):
+    def collector(
+        self,
+        name: str,
+        *,
+        overlay: dict | None = None,
+        base: tuple[Path, ...] = COLLECTOR_BASE,
+        **environment: str,
+    ):
         """Run a Collector with an overlay over its configuration, and more environment."""
         data = self.folder / name
         data.mkdir()
@@ -44,6 +56,7 @@ class Site:
             engines=("collector",),
             environment={"collector": environment},
             collector_configs=configs,
+            collector_base=base,
         ) as stack:
             yield stack
 

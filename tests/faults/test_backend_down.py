@@ -13,7 +13,7 @@ from tests.faults._table import report
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
 
 OUTAGE_S = 60.0
-SIGNAL_OF = {"jaeger": "spans", "prometheus": "points", "loki": "logs"}
+SIGNAL_OF = {"jaeger": "spans", "prometheus": "points", "victorialogs": "logs"}
 
 
 def test_each_backend_down(site):

@@ -11,11 +11,12 @@ from contextlib import contextmanager, suppress
 import pytest
 from typing_extensions import Self
 
+from tests._loki import stand_in
 from tests.acceptance._stores import eventually
 from tests.faults._arrived import NOTHING_OF_ITS_OWN, Arrived, counted
 from tests.faults._sender import SIGNALS, Sender, load
 from tests.faults._table import report
-from tests.faults.conftest import BACKENDS
+from tests.faults.conftest import BACKENDS, TO_LOKI
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -159,9 +160,17 @@ def test_full_disk(site, tmp_path):
 
 def test_counters_agree(site):
     """What was accepted or refused is what was sent on, failed for good, or found no room."""
-    with site.collector(
-        "agree", overlay=NOTHING_OF_ITS_OWN, OTELML_COLLECTOR_QUEUE_BYTES=QUEUE_BYTES
-    ) as collector:
+    with (
+        # VictoriaLogs refuses no line with a status; Loki does.
+        stand_in(store=site.stores.victorialogs) as loki,
+        site.collector(
+            "agree",
+            overlay=NOTHING_OF_ITS_OWN,
+            base=TO_LOKI,
+            OTELML_LOKI_URL=loki.url,
+            OTELML_COLLECTOR_QUEUE_BYTES=QUEUE_BYTES,
+        ) as collector,
+    ):
         sender = Sender(collector.url("collector"))
         with frozen(site):
             send_until_refused(sender)

@@ -16,9 +16,9 @@ def tree(tmp_path, monkeypatch):
     table = tmp_path / "parts.tsv"
     table.write_text(parts.TABLE.read_text())
     engines = tmp_path / "engines"
-    for file in [*(parts.ROOT / "engines").glob("*/go.mod")]:
+    for file in (parts.ROOT / "engines").glob("*/*.mod"):
         target = engines / file.parent.name / file.name
-        target.parent.mkdir(parents=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(file.read_text())
     for name in ("collector/builder.yaml", "kafka/jars.sha256"):
         (engines / name).parent.mkdir(exist_ok=True)
