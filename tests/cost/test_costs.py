@@ -16,7 +16,7 @@ from botocore.stub import Stubber
 import otelml
 from otelml import _guard, semconv
 from otelml._cost import Costs, check
-from otelml._startup import init as _init
+from otelml._startup import is_running
 from otelml.config import Config, CostOptions, MetricOptions
 from otelml.exceptions import ConfigurationError, MissingDependencyError
 from otelml.testing import capture
@@ -222,7 +222,7 @@ def test_boto3_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'otelml\[aws\]'"):
         otelml.init("service", cost=CostOptions(aws=True))
-    assert not _init.is_running()
+    assert not is_running()
     check(CostOptions(hourly_rate=1.0))
     check(CostOptions(enabled=False, aws=True))
 
