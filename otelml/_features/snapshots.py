@@ -110,7 +110,7 @@ def _are_numbers(rows: Sequence[Sequence[Any]]) -> bool:
 
 
 def numbers(rows: Sequence[Sequence[Any]]) -> npt.NDArray[np.float64]:
-    """Return rows as numbers, shape (rows, columns of the longest); what is none is NaN."""
+    """Return rows as numbers, shape (rows, columns of the longest); what is not a number is NaN."""
     if rows and _are_numbers(rows) and len({len(row) for row in rows}) == 1:
         try:
             return np.array(rows, dtype=np.float64)

@@ -39,7 +39,7 @@ def number(name: str, default: float, low: float = 0.0, high: float = float("inf
     """Return a variable that is a number.
 
     Raises:
-        ConfigurationError: It is none, or out of bounds.
+        ConfigurationError: It is not a number, or out of bounds.
     """
     given = from_environment(name)
     return default if given is None else _options.number(given, low, high)
@@ -49,7 +49,7 @@ def whole(name: str, default: int, low: int = 1) -> int:
     """Return a variable that is a whole number.
 
     Raises:
-        ConfigurationError: It is none, or too small.
+        ConfigurationError: It is not a whole number, or too small.
     """
     given = from_environment(name)
     return default if given is None else _options.whole(given, low)
@@ -221,7 +221,7 @@ def load(group: str, wanted: str, variable: str) -> Any:
     """Return what an entry point names.
 
     Raises:
-        ConfigurationError: There is none, or it cannot be imported.
+        ConfigurationError: It is not installed, or cannot be imported.
     """
     from importlib.metadata import entry_points
 

@@ -1,4 +1,4 @@
-"""``otelml doctor``: what is wrong with this installation, and how to mend it."""
+"""``otelml doctor``: what is wrong with this installation, and how to fix it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _print(finding: Finding, out: TextIO) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context
 def doctor(ctx: click.Context, app: str | None, timeout: float, as_json: bool) -> None:
-    """Check the installation, the settings and the endpoint; say how to mend what is wrong.
+    """Check the installation, the settings and the endpoint; say how to fix what is wrong.
 
     The exit code is 1 where a check fails.
     """

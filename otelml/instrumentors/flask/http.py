@@ -198,7 +198,7 @@ class _Opened:
 
     Args:
         app: The application.
-        wsgi_app: What contrib shall wrap.
+        wsgi_app: What contrib is to wrap.
     """
 
     def __init__(self, app: Flask, wsgi_app: _Wsgi | None = None) -> None:

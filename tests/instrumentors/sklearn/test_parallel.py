@@ -72,7 +72,9 @@ def test_workers_make_no_predictions(backend, data, models):
     assert models() == EXPECTED
 
 
-@pytest.mark.parametrize("backend", ["threading", "loky", "multiprocessing"])
+@pytest.mark.parametrize(
+    "backend", ["threading", pytest.param("loky", marks=pytest.mark.slow), "multiprocessing"]
+)
 def test_bare_joblib_inside_a_model_makes_no_predictions(backend, data, models):
     """A user's own meta-estimator on bare joblib makes one prediction a call."""
     model = JoblibVote().fit(*data)
