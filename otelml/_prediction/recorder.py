@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections import deque
 from typing import Any
+
+from otelml import _threads
 
 _WAKE_AT = 256
 
@@ -20,7 +21,7 @@ class Recorder:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.queue: deque[Any] = deque()
-        self.wake = threading.Event()
+        self.wake = _threads.Event()
         self._drops = itertools.count()
         self._dropped = 0
         self._closed = False
@@ -67,6 +68,6 @@ class Recorder:
     def after_fork(self) -> None:
         """Start empty in a child: the parent sends what was waiting."""
         self.queue = deque()
-        self.wake = threading.Event()
+        self.wake = _threads.Event()
         self._drops = itertools.count()
         self._dropped = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from contextlib import suppress
 from copy import copy
@@ -15,6 +14,7 @@ from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor
 
+from otelml import _threads
 from otelml._providers.delivery import Delivery, Target
 from otelml._providers.pump import Pump, is_exporting
 from otelml._providers.stats import SHUTDOWN, Stats
@@ -62,7 +62,7 @@ class Batcher(Generic[_T]):
 
     def _reset(self) -> None:
         self._queue: deque[_T] = deque()
-        self._full_lock = threading.Lock()
+        self._full_lock = _threads.Lock()
         self._full = 0
         self._in_flight = 0
         self._armed = False

@@ -2,7 +2,8 @@
 
 A signal handler runs on top of whatever the main thread was doing, locks held: it only starts a
 thread that flushes and waits for it, so a flush that needs such a lock costs the budget and no
-more.
+more. On a cooperative loop it does not even wait: requests under way need the loop, and the exit
+flushes once the server has answered them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from multiprocessing import parent_process, util
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from otelml import _guard
+from otelml import _guard, _threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,23 +99,28 @@ class Lifecycle:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         previous = self._previous if self._previous is not None else signal.SIG_DFL
         # A second signal that comes while the first is being handled is in a hurry.
-        if self._installed and not self._handling:
-            self._handling = True
-            self._flush_in_thread(self._flush if callable(previous) else self._stop)
+        try:
+            if self._installed and not self._handling:
+                self._handling = True
+                _guard.call("signal", self._flush_on_signal, survives=callable(previous))
+        finally:
             self._handling = False
-        if callable(previous):
-            previous(number, frame)
-        else:
-            # The process must be seen to die of the signal.
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+            if callable(previous):
+                previous(number, frame)
+            else:
+                # The process must be seen to die of the signal.
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
+
+    def _flush_on_signal(self, *, survives: bool) -> None:
+        if survives and _threads.is_cooperative():
+            return
+        self._flush_in_thread(self._flush if survives else self._stop)
 
     def _flush_in_thread(self, flush: Callable[[float], object]) -> None:
         budget_s = self._budget_s - self._spent_s
         deadline = monotonic() + budget_s
-        thread = threading.Thread(
-            target=self._run, args=(flush, deadline), name="otelml-flush", daemon=True
-        )
+        thread = _threads.Thread(self._run, (flush, deadline), name="otelml-flush")
         try:
             thread.start()
         except RuntimeError:  # the interpreter is shutting down: the exit handler's turn
