@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Event", "Lock", "RLock", "Thread", "get_ident", "is_cooperative", "sleep"]
+__all__ = ["Event", "Lock", "RLock", "Thread", "get_ident", "hold_while", "is_cooperative", "sleep"]
 
 _LONGEST_S = 3600.0
 
@@ -41,6 +41,21 @@ def is_cooperative() -> bool:
     """Whether a gevent loop runs on this thread: waiting here would stop every request."""
     hub = sys.modules.get("gevent._hub_local")
     return hub is not None and hub.get_hub_if_exists() is not None
+
+
+_held: list[Callable[[], bool]] = []
+
+
+def hold_while(condition: Callable[[], bool]) -> None:
+    """Start no thread while ``condition`` is true.
+
+    A fork that runs no hook of Python's copies the interpreter's lock as it is: where threads wait
+    for it, the child may wait for ever.
+
+    Args:
+        condition: Whether a thread must not be started now.
+    """
+    _held[:] = [condition]
 
 
 class Event:
@@ -103,8 +118,10 @@ class Thread:
         """Start it, without waiting for its first step.
 
         Raises:
-            RuntimeError: No thread can be started any more.
+            RuntimeError: No thread can be started now.
         """
+        if any(condition() for condition in _held):
+            raise RuntimeError("no thread before the fork")
         self.ident = _start_new_thread(self._run, ())
 
     def _run(self) -> None:

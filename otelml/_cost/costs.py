@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,8 @@ class Costs:
         if self._asks_aws:
             self._stop = _threads.Event()
             self._thread = _threads.Thread(self._run, (self._stop, wait_s), name="otelml-cost")
-            self._thread.start()
+            with suppress(RuntimeError):  # before a fork: the child starts its own
+                self._thread.start()
 
     def _run(self, stop: _threads.Event, wait_s: float) -> None:
         while not stop.wait(wait_s):

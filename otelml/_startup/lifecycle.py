@@ -17,7 +17,8 @@ from multiprocessing import parent_process, util
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from otelml import _guard, _threads
+from otelml import _guard, _process, _threads
+from otelml._startup import hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +51,7 @@ class Lifecycle:
         self._begin()
 
     def _begin(self) -> None:
+        self._pid = os.getpid()
         self._handling = False
         self._stopped = False
         self._spent_s = 0.0
@@ -69,7 +71,9 @@ class Lifecycle:
                 if method is not None:
                     method()
 
-            os.register_at_fork(after_in_child=in_child)
+            _process.on_new_process(in_child)
+            hosts.on_fork(_process.renew)
+        hosts.on_exit(self._at_exit)
         util.register_after_fork(self, Lifecycle._finalize)
         if parent_process() is not None:
             self._finalize()
@@ -139,10 +143,16 @@ class Lifecycle:
         if self._installed:
             self._run(self._stop, monotonic() + max(self._budget_s - self._spent_s, 0.0))
 
-    def _in_child(self) -> None:
+    def _at_job_end(self) -> None:
         if self._installed:
+            self._run(self._flush, monotonic() + self._budget_s)
+
+    def _in_child(self) -> None:
+        if self._installed and self._pid != os.getpid():
             self._begin()
             _guard.call("fork", self._after_fork)
+            hosts.on_exit(self._at_exit)
+            hosts.on_job_end(self._at_job_end)
 
     def _finalize(self) -> None:
         """Let a child of multiprocessing flush too: it leaves by ``os._exit``, without atexit."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from otelml import _guard, _threads
@@ -45,7 +46,8 @@ class Worker:
         self._stop = False
         self._recorder.open()
         self._thread = _threads.Thread(self._run, name="otelml-worker")
-        self._thread.start()
+        with suppress(RuntimeError):  # before a fork: the child starts its own
+            self._thread.start()
 
     def _run(self) -> None:
         recorder = self._recorder

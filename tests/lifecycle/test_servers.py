@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests._otlp_server import OtlpServer
-from tests.lifecycle._servers import ask, end, predictions, serving
+from tests.lifecycle._servers import ask, end, predictions, serving, tool
 
 _GUNICORN = [sys.executable, "-m", "gunicorn", "-w", "1", "-b", "127.0.0.1:{port}"]
 _GEVENT = [*_GUNICORN, "-k", "gevent", "shop:app"]
@@ -65,3 +65,17 @@ def test_server(kind, tmp_path):
         expected = 101 if drains else 100
         assert server.span_names().count("predict loan") == expected
         assert predictions(server) == expected
+
+
+def test_uwsgi(tmp_path):
+    """Workers forked after init, without --lazy-apps, count for themselves, each by its own id."""
+    command = [tool("uwsgi"), "--master", "--processes", "2", "--enable-threads", "--die-on-term"]
+    app = ["--http-socket", "127.0.0.1:{port}", "--wsgi-file", "shop.py", "--callable", "app"]
+    with OtlpServer() as server, serving(tmp_path, [*command, *app], server) as (process, url):
+        assert ask(url, 100) == 100
+        _, seconds = end(process, url, slow=False)
+        assert seconds < 15, Path(process.log).read_text()
+        assert server.span_names().count("predict loan") == 100
+        assert predictions(server) == 100
+        # The master may be an instance too: it has metrics of its own.
+        assert len({r["service.instance.id"] for r in server.resources}) in {2, 3}
