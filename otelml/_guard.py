@@ -6,16 +6,17 @@ Errors are counted by component, and the first of each component is logged.
 from __future__ import annotations
 
 import logging
-import threading
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar, overload
 
+from otelml import _threads
+
 _R = TypeVar("_R")
 
 _logger = logging.getLogger("otelml")
-_lock = threading.RLock()  # a signal handler may report while its thread reports
+_lock = _threads.RLock()  # a signal handler may report while its thread reports
 errors: Counter[str] = Counter()
 last_error: dict[str, str] = {}
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from otelml import _guard, semconv
+from otelml import _guard, _threads, semconv
 from otelml._cost import cost_explorer
 from otelml._cost.cost_explorer import CostError
 from otelml._cost.spent import Spent
@@ -64,8 +64,8 @@ class Costs:
         self._today = today
         self._first_look_s = first_look_s
         self._spent = Spent()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._stop = _threads.Event()
+        self._thread: _threads.Thread | None = None
 
     @property
     def configured(self) -> bool:
@@ -91,13 +91,12 @@ class Costs:
 
     def _start_thread(self, wait_s: float) -> None:
         if self._asks_aws:
-            self._stop = threading.Event()
-            self._thread = threading.Thread(
-                target=self._run, args=(self._stop, wait_s), name="otelml-cost", daemon=True
-            )
-            self._thread.start()
+            self._stop = _threads.Event()
+            self._thread = _threads.Thread(self._run, (self._stop, wait_s), name="otelml-cost")
+            with suppress(RuntimeError):  # before a fork: the child starts its own
+                self._thread.start()
 
-    def _run(self, stop: threading.Event, wait_s: float) -> None:
+    def _run(self, stop: _threads.Event, wait_s: float) -> None:
         while not stop.wait(wait_s):
             found = _guard.contain("cost", self._look)
             wait_s = self._options.aws_interval_s if found else _RETRY_S

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from otelml import _threads
 
 _HOUR_S = 3600.0
 
@@ -29,7 +30,7 @@ class Spent:
         self._clock = clock
         self._flows: dict[str, _Flow] = {}
         # Re-entrant: a signal handler may collect metrics on the thread that holds it.
-        self._lock: Any = threading.RLock()
+        self._lock: Any = _threads.RLock()
 
     def set_rate(self, source: str, rate: float) -> None:
         """Let ``rate`` an hour, from now on, be what ``source`` costs; below 0 counts as 0."""
@@ -53,6 +54,6 @@ class Spent:
 
     def after_fork(self) -> None:
         """Begin at zero, at the same rates: a child pays for its own time only."""
-        self._lock = threading.RLock()
+        self._lock = _threads.RLock()
         now_s = self._clock()
         self._flows = {source: _Flow(flow.rate, now_s) for source, flow in self._flows.items()}

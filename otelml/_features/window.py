@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from otelml import _threads
 from otelml._features.snapshots import Table, numbers
 
 _READ_AT = 64
@@ -47,7 +47,7 @@ class CurrentWindow:
         self._ring: npt.NDArray[np.float64] | None = None
         self._next = 0
         self._filled = 0
-        self._lock = threading.Lock()
+        self._lock = _threads.Lock()
         self._waiting: list[list[Any]] = []
 
     def add_row(self, row: dict[str, Any]) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
+
+from otelml import _threads
 
 
 class Seen:
@@ -16,7 +17,7 @@ class Seen:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._labels: OrderedDict[tuple[int, int, int, str], str] = OrderedDict()
-        self._lock = threading.RLock()
+        self._lock = _threads.RLock()
 
     def exchange(self, key: tuple[int, int, int, str], label: str) -> str | None:
         """Remember ``label``; return the one remembered before, if any."""
@@ -29,4 +30,4 @@ class Seen:
 
     def after_fork(self) -> None:
         """Replace the lock, which another thread of the parent may have held."""
-        self._lock = threading.RLock()
+        self._lock = _threads.RLock()

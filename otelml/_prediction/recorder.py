@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections import deque
+from os import getpid
 from typing import Any
+
+from otelml import _process, _threads
 
 _WAKE_AT = 256
 
@@ -20,13 +22,16 @@ class Recorder:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.queue: deque[Any] = deque()
-        self.wake = threading.Event()
+        self.wake = _threads.Event()
         self._drops = itertools.count()
         self._dropped = 0
         self._closed = False
+        self._pid = getpid()
 
     def submit(self, item: Any) -> bool:
         """Hand over ``item``; return False where it was dropped. Never blocks."""
+        if getpid() != self._pid:
+            _process.renew()
         queue = self.queue
         size = len(queue)
         if size >= self._limit or self._closed:
@@ -66,7 +71,8 @@ class Recorder:
 
     def after_fork(self) -> None:
         """Start empty in a child: the parent sends what was waiting."""
+        self._pid = getpid()
         self.queue = deque()
-        self.wake = threading.Event()
+        self.wake = _threads.Event()
         self._drops = itertools.count()
         self._dropped = 0

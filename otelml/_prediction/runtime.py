@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+from otelml import _threads
 from otelml._prediction.ids import Ids
 from otelml._prediction.recorder import Recorder
 from otelml._spans import AutoSpans, OrdinarySpans
@@ -19,7 +19,7 @@ class ActiveCounts:
 
     counts: dict[tuple[str, str], int] = field(default_factory=dict)
     # Re-entrant: a signal handler or a collected generator may predict on the same thread.
-    lock: Any = field(default_factory=threading.RLock)
+    lock: Any = field(default_factory=_threads.RLock)
 
     def change(self, key: tuple[str, str], by: int) -> None:
         """Add ``by`` to the count of ``key``."""
@@ -36,7 +36,7 @@ class ActiveCounts:
 
     def reset(self) -> None:
         """Forget everything: in a forked child, what the parent had begun is not its own."""
-        self.lock = threading.RLock()
+        self.lock = _threads.RLock()
         self.counts = {}
 
 

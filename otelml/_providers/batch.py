@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
+from os import getpid
 from time import monotonic
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -15,6 +15,7 @@ from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor
 
+from otelml import _process, _threads
 from otelml._providers.delivery import Delivery, Target
 from otelml._providers.pump import Pump, is_exporting
 from otelml._providers.stats import SHUTDOWN, Stats
@@ -61,8 +62,9 @@ class Batcher(Generic[_T]):
         self._reset()
 
     def _reset(self) -> None:
+        self._pid = getpid()
         self._queue: deque[_T] = deque()
-        self._full_lock = threading.Lock()
+        self._full_lock = _threads.Lock()
         self._full = 0
         self._in_flight = 0
         self._armed = False
@@ -81,6 +83,8 @@ class Batcher(Generic[_T]):
 
     def put(self, item: _T) -> None:
         """Queue an item; the oldest gives way where the queue is full. Never blocks."""
+        if getpid() != self._pid:
+            _process.renew()
         if self._closed:
             self.stats.drop(SHUTDOWN)
             return

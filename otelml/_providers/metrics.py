@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from functools import partial
 from time import monotonic
@@ -24,6 +23,7 @@ from opentelemetry.sdk.metrics.view import (
     ExponentialBucketHistogramAggregation,
 )
 
+from otelml import _threads
 from otelml._providers.delivery import Delivery, Target
 from otelml._providers.pump import Pump
 from otelml._providers.stats import Stats
@@ -209,7 +209,7 @@ def forget_parent(provider: MeterProvider) -> None:
     """
     sdk: Any = provider
     consumer = sdk._measurement_consumer  # noqa: SLF001 - as said above
-    consumer._lock = threading.Lock()  # noqa: SLF001 - as above
+    consumer._lock = _threads.Lock()  # noqa: SLF001 - as above
     storages = consumer._reader_storages  # noqa: SLF001 - as above
     consumer._reader_storages = {  # noqa: SLF001 - as above
         reader: type(storage)(
@@ -225,4 +225,4 @@ def forget_parent(provider: MeterProvider) -> None:
             reader.unused = partial(_is_empty, storage)
     for meter in list(sdk._meters.values()):  # noqa: SLF001 - as above
         for name in ("_instrument_registration_lock", "_instrument_ids_lock"):
-            setattr(meter, name, threading.Lock())
+            setattr(meter, name, _threads.Lock())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import _logs, metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
 
-from otelml import _guard, semconv
+from otelml import _guard, _threads, semconv
 from otelml._metrics import observe
 from otelml._providers import globals as _globals
 from otelml._providers import resource as _resource
@@ -257,7 +256,7 @@ def _in_thread(flush: Callable[..., Any], deadline: float) -> Callable[[float], 
     def run() -> None:
         result.append(_guard.call("flush", flush, timeout_millis=timeout_ms) is not False)
 
-    thread = threading.Thread(target=run, name="otelml-flush", daemon=True)
+    thread = _threads.Thread(run, name="otelml-flush")
     try:
         thread.start()
     except RuntimeError:  # at exit: the application's own exit handler does it

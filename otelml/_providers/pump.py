@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from otelml import _guard
+from otelml import _guard, _threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ class Wake:
     """An event whose ``set`` may be called from a signal handler."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = _threads.Lock()
         self._lock.acquire()
 
     def set(self) -> None:
@@ -42,7 +42,7 @@ class Wake:
 
     def wait(self, seconds: float) -> bool:
         """Wait until it is set, and take that back; return whether it was."""
-        return self._lock.acquire(timeout=min(max(seconds, 0.0), _FOREVER_S))
+        return bool(self._lock.acquire(timeout=min(max(seconds, 0.0), _FOREVER_S)))
 
 
 class _Request:
@@ -71,8 +71,8 @@ class Pump:
         self._reset()
 
     def _reset(self) -> None:
-        self._start_lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._start_lock = _threads.Lock()
+        self._thread: _threads.Thread | None = None
         self._wake = Wake()
         self._hurry = Wake()
         self._requests: deque[_Request] = deque()
@@ -101,7 +101,7 @@ class Pump:
             return False
         try:
             if self._thread is None:
-                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                thread = _threads.Thread(self._run, name=self._name)
                 thread.start()
                 self._thread = thread
         except RuntimeError:  # the interpreter is shutting down
@@ -150,7 +150,7 @@ class Pump:
         def wait(deadline: float) -> bool:
             done = request.done.wait(deadline - monotonic()) and request.ok
             thread = self._thread
-            if closing is not None and thread and thread is not threading.current_thread():
+            if closing is not None and thread:
                 thread.join(max(deadline - monotonic(), 0.0))
             return done
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections import Counter
 from typing import Final
 
-from otelml import semconv
+from otelml import _threads, semconv
 
 EXPORT_FAILED: Final = "export_failed"
 QUEUE_FULL: Final = "queue_full"
@@ -30,7 +29,7 @@ class Stats:
 
     def reset(self) -> None:
         """Begin at zero, with a free lock: a forked child's counts are its own."""
-        self._lock = threading.Lock()
+        self._lock = _threads.Lock()
         self.dropped: Counter[str] = Counter()
         self.exported = 0
         self.failures = 0

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from otelml import _guard
+from otelml import _guard, _threads
 from otelml._records.model import ModelInfo
 
-_lock = threading.Lock()
+_lock = _threads.Lock()
 _registered: dict[int, tuple[Any, ModelInfo]] = {}
 _described: dict[int, tuple[Any, Mapping[str, Any]]] = {}
 _identified: dict[int, tuple[Any, Any]] = {}

@@ -41,11 +41,13 @@ class Telemetry:
     def __init__(self, config: Config, app: Any = None) -> None:
         from otelml import instrumentors
         from otelml._providers import configure_providers, create_providers
+        from otelml._startup import hosts
         from otelml._startup.lifecycle import Lifecycle
         from otelml._startup.pipeline import Pipeline
 
         self.config = config
         self._ended = False
+        _guard.call("uwsgi", hosts.hold_threads)
         self._providers = create_providers(config)
         configure_providers(self._providers)
         self._pipeline = Pipeline(config, self._providers)

@@ -2,7 +2,8 @@
 
 A signal handler runs on top of whatever the main thread was doing, locks held: it only starts a
 thread that flushes and waits for it, so a flush that needs such a lock costs the budget and no
-more.
+more. On a cooperative loop it does not even wait: requests under way need the loop, and the exit
+flushes once the server has answered them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from multiprocessing import parent_process, util
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from otelml import _guard
+from otelml import _guard, _process, _threads
+from otelml._startup import hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +51,7 @@ class Lifecycle:
         self._begin()
 
     def _begin(self) -> None:
+        self._pid = os.getpid()
         self._handling = False
         self._stopped = False
         self._spent_s = 0.0
@@ -68,7 +71,9 @@ class Lifecycle:
                 if method is not None:
                     method()
 
-            os.register_at_fork(after_in_child=in_child)
+            _process.on_new_process(in_child)
+            hosts.on_fork(_process.renew)
+        hosts.on_exit(self._at_exit)
         util.register_after_fork(self, Lifecycle._finalize)
         if parent_process() is not None:
             self._finalize()
@@ -98,23 +103,28 @@ class Lifecycle:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         previous = self._previous if self._previous is not None else signal.SIG_DFL
         # A second signal that comes while the first is being handled is in a hurry.
-        if self._installed and not self._handling:
-            self._handling = True
-            self._flush_in_thread(self._flush if callable(previous) else self._stop)
+        try:
+            if self._installed and not self._handling:
+                self._handling = True
+                _guard.call("signal", self._flush_on_signal, survives=callable(previous))
+        finally:
             self._handling = False
-        if callable(previous):
-            previous(number, frame)
-        else:
-            # The process must be seen to die of the signal.
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+            if callable(previous):
+                previous(number, frame)
+            else:
+                # The process must be seen to die of the signal.
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
+
+    def _flush_on_signal(self, *, survives: bool) -> None:
+        if survives and _threads.is_cooperative():
+            return
+        self._flush_in_thread(self._flush if survives else self._stop)
 
     def _flush_in_thread(self, flush: Callable[[float], object]) -> None:
         budget_s = self._budget_s - self._spent_s
         deadline = monotonic() + budget_s
-        thread = threading.Thread(
-            target=self._run, args=(flush, deadline), name="otelml-flush", daemon=True
-        )
+        thread = _threads.Thread(self._run, (flush, deadline), name="otelml-flush")
         try:
             thread.start()
         except RuntimeError:  # the interpreter is shutting down: the exit handler's turn
@@ -133,10 +143,16 @@ class Lifecycle:
         if self._installed:
             self._run(self._stop, monotonic() + max(self._budget_s - self._spent_s, 0.0))
 
-    def _in_child(self) -> None:
+    def _at_job_end(self) -> None:
         if self._installed:
+            self._run(self._flush, monotonic() + self._budget_s)
+
+    def _in_child(self) -> None:
+        if self._installed and self._pid != os.getpid():
             self._begin()
             _guard.call("fork", self._after_fork)
+            hosts.on_exit(self._at_exit)
+            hosts.on_job_end(self._at_job_end)
 
     def _finalize(self) -> None:
         """Let a child of multiprocessing flush too: it leaves by ``os._exit``, without atexit."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from otelml import _guard
+from otelml import _guard, _threads
 
 if TYPE_CHECKING:
     from otelml._prediction import Recorder
@@ -36,8 +36,8 @@ class Worker:
         self._handle = handle
         self._after_chunk = after_chunk
         self._stop = False
-        self._drain_lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._drain_lock = _threads.Lock()
+        self._thread: _threads.Thread | None = None
         self.cpu_s = 0.0
         self._handled = 0
 
@@ -45,8 +45,9 @@ class Worker:
         """Start the thread."""
         self._stop = False
         self._recorder.open()
-        self._thread = threading.Thread(target=self._run, name="otelml-worker", daemon=True)
-        self._thread.start()
+        self._thread = _threads.Thread(self._run, name="otelml-worker")
+        with suppress(RuntimeError):  # before a fork: the child starts its own
+            self._thread.start()
 
     def _run(self) -> None:
         recorder = self._recorder
@@ -82,7 +83,7 @@ class Worker:
             deadline: On the clock of ``time.monotonic``.
         """
         queue = self._recorder.queue
-        if threading.current_thread() is self._thread:
+        if self._thread is not None and self._thread.is_current():
             return True
         alive = self._thread is not None and self._thread.is_alive()
         # What waits now, not what comes in meanwhile; the sums of a chunk are written at its end.
@@ -92,7 +93,7 @@ class Worker:
                 return self._handled >= goal
             if alive:
                 self._recorder.wake.set()
-                time.sleep(0.001)
+                _threads.sleep(0.001)
             else:
                 self._drain()
         return True
@@ -102,12 +103,12 @@ class Worker:
         self.flush(deadline)
         self._stop = True
         self._recorder.wake.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
+        if self._thread is not None:
             self._thread.join(max(0.0, deadline - time.monotonic()))
         self._recorder.close()
 
     def after_fork(self) -> None:
         """Start anew in a child, where no thread has survived."""
-        self._drain_lock = threading.Lock()
+        self._drain_lock = _threads.Lock()
         self.cpu_s = 0.0
         self.start()

@@ -310,3 +310,23 @@ for number in range(10_000_000):
     assert process.returncode == -signal.SIGTERM
     assert len(got) == len(set(got))
     assert sorted(got)[: last + 1] == list(range(last + 1))
+
+
+def test_predecessor_is_called_whatever_the_flush_does(server):
+    """Even an exit request out of the flush, or no thread to flush on, leaves their handler its turn."""
+    code, out, _ = _terminated(
+        """
+from otelml import _threads
+class Unstartable(_threads.Thread):
+    def start(self):
+        raise SystemExit(99)
+_threads.Thread = Unstartable
+signal.signal(signal.SIGTERM, lambda number, frame: (print("theirs"), os._exit(7)))
+sys.stdout.reconfigure(line_buffering=True)
+lifecycle.install()
+ready()
+wait()
+""",
+        server,
+    )
+    assert (code, out) == (7, "theirs\n")
