@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otelml._prediction.calls import take_result
+from otelml._prediction.calls import leave_out, take_result
 from otelml._prediction.context import current_open, detach, opened, request_scope
 from otelml._prediction.decorators import predict, stage
 from otelml._prediction.ids import Ids
@@ -26,6 +26,7 @@ __all__ = [
     "detach",
     "install_runtime",
     "label_text",
+    "leave_out",
     "opened",
     "predict",
     "request_scope",
