@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
+from opentelemetry.context import get_current
 
 from otelml import _guard
 from otelml._features import Snapshot
@@ -19,6 +20,7 @@ from otelml._prediction import (
     Prediction,
     current_open,
     current_runtime,
+    is_suppressed,
     leave_out,
     opened,
     request_scope,
@@ -51,7 +53,7 @@ def begin_call(model: Any, method: str, data: Any, framework: str) -> Call | Non
     Returns:
         None where otelml is not initialised or the call is inside another one.
     """
-    if current_runtime() is None or _call.get() is not None:
+    if current_runtime() is None or _call.get() is not None or is_suppressed(get_current()):
         return None
     return _guard.call("call", _begin_call, model, method, data, framework)
 

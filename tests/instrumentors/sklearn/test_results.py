@@ -13,6 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import ARDRegression, BayesianRidge, LinearRegression, LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import (
@@ -339,3 +340,15 @@ def test_every_estimator_is_reported_as_it_answers(classes, seen):
                 else:
                     assert len(results.problems) == 1, name
     assert checked > 60
+
+
+@pytest.mark.parametrize("make", [np.array, list, pd.Series, lambda v: np.array(v)[:, None]])
+def test_one_number_a_row_is_one_feature(make, telemetry, seen):
+    """Isotonic regression takes a flat array: rows, whose number is no width of a schema."""
+    model = IsotonicRegression().fit([0.0, 1.0, 2.0], [0.0, 1.0, 2.0])
+    for values in ([0.5, 1.5], [0.25], [0.1, 0.2, 0.3, 0.4]):
+        answer = model.predict(make(values))
+        ((rows, results),) = seen()
+        assert (rows, results.values.tolist()) == (len(values), answer.tolist())
+    assert telemetry.metric("ml.feature.schema_mismatch").points == ()
+    assert len(telemetry.metric("ml.feature.last").points) == 1
