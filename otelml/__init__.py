@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from otelml._feedback import feedback
 from otelml._prediction import Prediction as prediction  # noqa: N813 - read as a verb, `with prediction(...)`
-from otelml._prediction import current_prediction, predict, stage
+from otelml._prediction import current_prediction, not_serving, predict, stage
 from otelml._requests import register_model
 from otelml._startup import Telemetry, init, shutdown
 from otelml._version import __version__
@@ -28,6 +28,7 @@ __all__ = [
     "current_prediction",
     "feedback",
     "init",
+    "not_serving",
     "predict",
     "prediction",
     "register_model",

@@ -9,6 +9,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from opentelemetry.context import get_current
 
 from otelml import _guard, semconv
 from otelml._feedback.records import FeedbackRecord, FeedbackResult, RejectedRecord
@@ -130,5 +131,7 @@ def feedback(
     outcome = _outcome(token, label, previous)
     result = FeedbackResult(token.model, token.version, token.label, label, outcome, delay)
     if runtime is not None:
-        runtime.recorder.submit(FeedbackRecord(token, result, origin, who, when, previous))
+        within = get_current()
+        record = FeedbackRecord(token, result, origin, who, when, previous, within)
+        runtime.recorder.submit(record)
     return result

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from opentelemetry.context import Context
+
 from otelml._prediction import Token
 
 
@@ -40,6 +42,7 @@ class FeedbackRecord:
     reviewer: str
     time_ns: int
     previous: str | None
+    context: Context | None = None
 
 
 @dataclass(frozen=True)

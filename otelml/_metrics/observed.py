@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -53,19 +54,47 @@ def observe_states(meter: Meter, states: States, limit: int) -> None:
         for name, count in list(states.active())[:limit]:
             yield count, _model(name)
 
-    def features(part: str) -> Iterable[tuple[float, dict[str, str]]]:
-        for name, summary in states.summaries()[:limit]:
+    def features(metric: Metric, part: str) -> Iterable[tuple[float, dict[str, str]]]:
+        kept, left_out = fair_shares(states.summaries(), limit)
+        if left_out:  # a state, not a sum: the most that were left out at once
+            key = (metric.name, semconv.ML_FEATURE_NAME)
+            overflow[key] = max(overflow[key], left_out)
+        for name, summary in kept:
             value = getattr(summary, part)
             if value == value:  # noqa: PLR0124 - NaN: the last value was missing
                 yield value, {**_model(name), semconv.ML_FEATURE_NAME: summary.name}
 
     observe(meter, semconv.ML_PREDICTION_ACTIVE, active)
     observe(meter, semconv.ML_MODEL_INFO, lambda: [(1, dict(key)) for key in states.models()])
-    observe(meter, semconv.ML_FEATURE_LAST, lambda: features("last"))
-    observe(meter, semconv.ML_FEATURE_MIN, lambda: features("minimum"))
-    observe(meter, semconv.ML_FEATURE_MAX, lambda: features("maximum"))
-    observe(meter, semconv.ML_FEATURE_MEAN, lambda: features("mean"))
+    observe(meter, semconv.ML_FEATURE_LAST, lambda: features(semconv.ML_FEATURE_LAST, "last"))
+    observe(meter, semconv.ML_FEATURE_MIN, lambda: features(semconv.ML_FEATURE_MIN, "minimum"))
+    observe(meter, semconv.ML_FEATURE_MAX, lambda: features(semconv.ML_FEATURE_MAX, "maximum"))
+    observe(meter, semconv.ML_FEATURE_MEAN, lambda: features(semconv.ML_FEATURE_MEAN, "mean"))
     observe(meter, semconv.OTELML_WORKER_DURATION, lambda: [(states.worker_cpu_s(), {})])
+
+
+def fair_shares(
+    summaries: Sequence[tuple[tuple[str, str], Summary]], limit: int
+) -> tuple[list[tuple[tuple[str, str], Summary]], int]:
+    """Share ``limit`` streams among models: what one does not need goes to the others.
+
+    Returns:
+        The first features of each model, as many as its share; and how many are left out.
+    """
+    if len(summaries) <= limit:
+        return list(summaries), 0
+    needs = Counter(name for name, _ in summaries)
+    shares: dict[tuple[str, str], int] = {}
+    left = limit
+    for place, (name, need) in enumerate(sorted(needs.items(), key=lambda item: item[1])):
+        shares[name] = min(need, left // (len(needs) - place))
+        left -= shares[name]
+    kept: list[tuple[tuple[str, str], Summary]] = []
+    for name, summary in summaries:
+        if shares[name]:
+            shares[name] -= 1
+            kept.append((name, summary))
+    return kept, len(summaries) - len(kept)
 
 
 def _model(name: tuple[str, str]) -> dict[str, str]:

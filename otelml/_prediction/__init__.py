@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otelml._prediction.calls import take_result
+from otelml._prediction.calls import leave_out, take_result
 from otelml._prediction.context import current_open, detach, opened, request_scope
 from otelml._prediction.decorators import predict, stage
 from otelml._prediction.ids import Ids
@@ -11,6 +11,7 @@ from otelml._prediction.prediction import Prediction, current_prediction
 from otelml._prediction.recorder import Recorder
 from otelml._prediction.results import label_text, results_of
 from otelml._prediction.runtime import Runtime, current_runtime, install_runtime
+from otelml._prediction.serving import is_suppressed, not_serving
 from otelml._prediction.tokens import Token
 
 __all__ = [
@@ -25,7 +26,10 @@ __all__ = [
     "current_runtime",
     "detach",
     "install_runtime",
+    "is_suppressed",
     "label_text",
+    "leave_out",
+    "not_serving",
     "opened",
     "predict",
     "request_scope",

@@ -9,33 +9,79 @@ import numpy as np
 from otelml import semconv
 from otelml._prediction.results import keep_result
 from otelml._prediction.text import error_type
+from otelml._records.model import ModelInfo
 from otelml._records.prediction import Call, PredictionRecord, StageRecord
+
+_RESULTS = frozenset(("predict", "predict_proba", "predict_log_proba"))
 
 
 def take_result(call: Call) -> None:
-    """Keep what a call returned, in the prediction it is part of."""
+    """Keep what a call returned, in the prediction it is part of; the last model's counts."""
     record, result, method = call.prediction, call.result, call.method
-    if record.classes is None:
-        record.classes = call.info.classes
-    if result is None or isinstance(result, list):  # a list of arrays: several outputs at once
+    if result is None or method not in _RESULTS:
+        if record.classes is None:
+            record.classes = call.info.classes
         return
-    if method == "predict_proba":
-        keep_result(record, None, probabilities=result)
-    elif method == "predict_log_proba" and record.probabilities is None:
-        keep_result(record, None, probabilities=np.exp(np.asarray(result, dtype=np.float64)))
-    elif method == "predict":
-        shape: tuple[int, ...] = getattr(result, "shape", ())
-        if len(shape) > 1 and shape[1] != 1:
-            return
-        if _is_value(call.info.task, result):
-            keep_result(record, None, value=result)
-        else:
-            keep_result(record, result.ravel() if len(shape) > 1 else result)
+    if record.source != id(call.model):
+        record.source = id(call.model)
+        record.label = record.value = record.confidence = record.probabilities = None
+        record.notes, record.undecided = (), ""
+        record.classes = call.info.classes
+    if method == "predict":
+        problem = _take_output(record, call.info, result)
+    else:
+        problem = _take_probabilities(record, call, result)
+    if problem:
+        leave_out(record, problem)
+
+
+def leave_out(record: PredictionRecord, problem: str) -> None:
+    """Remember why the result of a call is no result of the prediction."""
+    if problem not in record.notes:
+        record.notes = (*record.notes, problem)
+
+
+def _take_output(record: PredictionRecord, info: ModelInfo, result: Any) -> str:
+    shape: tuple[int, ...] | None = getattr(result, "shape", None)
+    if shape is None:
+        nested = isinstance(result, list) and len(result) and hasattr(result[0], "__len__")
+        if not isinstance(result, list) or (nested and not isinstance(result[0], (str, bytes))):
+            return f"predict returned a {type(result).__name__}, not one value a row; left out"
+    elif len(shape) > 1 and shape[1] != 1:
+        return f"predict returned {shape[1]} outputs a row; labels and values are left out"
+    if _is_value(info.task, result):
+        keep_result(record, None, value=result)
+    else:
+        keep_result(record, result.ravel() if shape and len(shape) > 1 else result)
+    return ""
+
+
+def _take_probabilities(record: PredictionRecord, call: Call, result: Any) -> str:
+    several = isinstance(result, list) and len(result) and hasattr(result[0], "ndim")
+    if several or isinstance(result, (tuple, dict)):
+        return f"{call.method} returned a {type(result).__name__}, one entry an output; left out"
+    if call.method == "predict_log_proba":
+        if record.probabilities is not None:
+            return ""
+        result = np.exp(np.asarray(result, dtype=np.float64))
+    keep_result(record, None, probabilities=result)
+    decision = call.info.decision
+    if decision is None or (record.label is not None and not isinstance(decision, str)):
+        return ""
+    if not isinstance(decision, str):
+        decision = decision(call.model, np.asarray(result))
+    if isinstance(decision, str):
+        record.undecided = decision
+    elif record.classes is not None:
+        record.label = [record.classes[i] for i in decision]
+    return ""
 
 
 def _is_value(task: str, result: Any) -> bool:
     if task:
         return task == "regression"
+    if isinstance(result, list):
+        return bool(result) and all(isinstance(value, float) for value in result)
     dtype = getattr(result, "dtype", None)
     return getattr(dtype, "kind", "") == "f"
 

@@ -16,6 +16,7 @@ from otelml._prediction.calls import complete_from_calls
 from otelml._prediction.context import PREDICTION_KEY, leave, request_scope
 from otelml._prediction.results import results_of, row_count
 from otelml._prediction.runtime import Runtime, current_runtime
+from otelml._prediction.serving import is_not_serving
 from otelml._prediction.text import as_text, error_type
 from otelml._records.prediction import PredictionRecord, StageRecord
 from otelml._spans import LateStage, end_now, end_stage
@@ -67,10 +68,13 @@ class OpenPrediction(PredictionRecord):
                 self.model,
             )
             return
+        context = get_current()
+        if is_not_serving(context):
+            self.runtime = None
+            return
         self.perf_ns = perf_counter_ns()
         self.anchor_ns = time_ns()
         self.start_ns = self.anchor_ns if start_ns is None else start_ns
-        context = get_current()
         self.spans = runtime.choose_spans()
         name = f"predict {self.model}"
         self.span = span = self.spans.start(name, context, self.start_ns)

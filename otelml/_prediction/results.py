@@ -112,9 +112,7 @@ def _confidences(value: Any, rows: int, problems: list[str]) -> npt.NDArray[np.f
     return numbers
 
 
-def _best(
-    probabilities: Any, rows: int, problems: list[str]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]] | None:
+def _matrix(probabilities: Any, rows: int, problems: list[str]) -> npt.NDArray[np.float64] | None:
     try:
         matrix = np.asarray(probabilities, dtype=np.float64)
     except (TypeError, ValueError):
@@ -125,9 +123,63 @@ def _best(
     if matrix.ndim != 2 or matrix.shape[0] != rows or not matrix.shape[1]:  # noqa: PLR2004 - a matrix
         problems.append(f"probabilities have shape {matrix.shape} for {rows} rows; left out")
         return None
-    clean = np.where(np.isfinite(matrix), matrix, -1.0)
-    best = clean.argmax(axis=1)
-    return clean[np.arange(rows), best], best
+    return np.where(np.isfinite(matrix), matrix, -1.0)
+
+
+def _of_labels(
+    matrix: npt.NDArray[np.float64],
+    labels: list[str],
+    classes: tuple[Any, ...],
+    problems: list[str],
+) -> npt.NDArray[np.float64] | None:
+    """Return the probability of each row's label; NaN where it is none of the classes."""
+    if len(classes) != matrix.shape[1]:
+        problems.append(
+            f"probabilities have {matrix.shape[1]} columns for {len(classes)} classes; "
+            "the confidence is left out"
+        )
+        return None
+    places = {label_text(name): place for place, name in enumerate(classes)}
+    columns = np.array([places.get(label, -1) for label in labels], dtype=np.intp)
+    unknown = columns < 0
+    if unknown.any():
+        label = labels[int(unknown.argmax())]
+        problems.append(
+            f"label {label:.80} is none of the model's classes; its confidence is left out"
+        )
+    return np.where(unknown, np.nan, matrix[np.arange(len(labels)), columns])
+
+
+def _in_range(
+    numbers: npt.NDArray[np.float64], rows: int, problems: list[str]
+) -> npt.NDArray[np.float64] | None:
+    if np.isnan(numbers).all():
+        return None
+    known = np.where(np.isnan(numbers), 0.0, numbers)
+    kept = _confidences(known, rows, problems)
+    return None if kept is None else np.where(np.isnan(numbers), np.nan, kept)
+
+
+def _from_probabilities(
+    matrix: npt.NDArray[np.float64],
+    labels: list[str],
+    classes: tuple[Any, ...] | None,
+    problems: list[str],
+    *,
+    strict: bool,
+) -> tuple[list[str], npt.NDArray[np.float64] | None]:
+    """Return labels, those given or the likeliest, and the probability of each."""
+    rows = len(matrix)
+    if labels and classes is not None:
+        chosen = _of_labels(matrix, labels, classes, problems)
+        return labels, None if chosen is None else _in_range(chosen, rows, problems)
+    if labels and strict:
+        problems.append("probabilities are left out: the model does not say whose they are")
+        return labels, None
+    best = matrix.argmax(axis=1)
+    if not labels and classes is not None:
+        labels = [label_text(classes[i]) if i < len(classes) else "" for i in best]
+    return labels, _confidences(matrix[np.arange(rows), best], rows, problems)
 
 
 def _simple(rows: int, label: Any, confidence: Any) -> Results | None:
@@ -151,8 +203,10 @@ def normalise(
     confidence: Any,
     probabilities: Any,
     classes: tuple[Any, ...] | None,
+    *,
+    strict: bool = False,
 ) -> Results:
-    """Return the result of ``rows`` rows.
+    """Return the result of ``rows`` rows; a confidence is the probability of the row's label.
 
     Args:
         rows: Rows of the prediction.
@@ -162,6 +216,8 @@ def normalise(
         probabilities: Shape (rows, classes), or a mapping of label to probability; gives label
             and confidence where those are missing.
         classes: The labels of the columns of ``probabilities``.
+        strict: Whether a label whose column is not known has no confidence; else that is the
+            largest probability.
     """
     simple = _simple(rows, label, confidence) if value is None and probabilities is None else None
     if simple is not None:
@@ -174,11 +230,12 @@ def normalise(
         classes = tuple(probabilities)
         probabilities = [list(probabilities.values())]
     missing = confidences is None or not labels
-    found = _best(probabilities, rows, problems) if probabilities is not None and missing else None
-    if found is not None and confidences is None:
-        confidences = _confidences(found[0], rows, problems)
-    if found is not None and not labels and classes is not None:
-        labels = [label_text(classes[i]) if i < len(classes) else "" for i in found[1]]
+    matrix = (
+        _matrix(probabilities, rows, problems) if probabilities is not None and missing else None
+    )
+    if matrix is not None:
+        labels, found = _from_probabilities(matrix, labels, classes, problems, strict=strict)
+        confidences = found if confidences is None else confidences
     lowest: float | None = None
     if confidences is not None and np.isfinite(confidences).any():
         lowest = float(np.nanmin(confidences))
@@ -189,14 +246,21 @@ def results_of(record: PredictionRecord) -> Results:
     """Return the results of a prediction, row by row; worked out once it has ended, and once."""
     if record.results is not None:
         return record.results
+    reason = "" if record.has_own_result else record.undecided
+    undecided = reason if record.label is None else ""
     results = normalise(
         row_count(record),
         record.label,
         record.value,
         record.confidence,
-        record.probabilities,
+        None if undecided else record.probabilities,
         record.classes,
+        strict=bool(reason),
     )
+    notes = () if record.has_own_result else record.notes
+    if undecided or notes:
+        reasons = dict.fromkeys((*results.problems, *notes, *filter(None, (undecided,))))
+        results = results._replace(problems=tuple(reasons))
     if record.end_ns:
         record.results = results
     return results

@@ -17,6 +17,9 @@ class ModelInfo:
         task: ``classification`` or ``regression``; empty where unknown.
         feature_names: Names of its features.
         classes: Labels in the order of its probability columns.
+        decision: How its labels come from its probabilities: None where the largest wins; a
+            function of the model and a matrix (rows, classes) that returns one column a row, or
+            why it cannot; or only that reason.
     """
 
     name: str
@@ -25,3 +28,4 @@ class ModelInfo:
     task: str = ""
     feature_names: tuple[str, ...] | None = None
     classes: tuple[Any, ...] | None = None
+    decision: Any = None

@@ -66,17 +66,20 @@ class PredictionRecord:
         "inferred",
         "label",
         "model",
+        "notes",
         "perf_ns",
         "probabilities",
         "random_ids",
         "records",
         "results",
         "rows",
+        "source",
         "span",
         "spans",
         "stages",
         "start_ns",
         "task",
+        "undecided",
         "value",
         "variant",
         "version",
@@ -98,6 +101,9 @@ class PredictionRecord:
         self.confidence: Any = None
         self.probabilities: Any = None
         self.has_own_result = False
+        self.source = 0  # id() of the model whose call gave them
+        self.notes: tuple[str, ...] = ()  # why results of calls were left out
+        self.undecided = ""  # why no label follows from the probabilities alone
         self.results: Results | None = None
         self.rows: int | None = None
         self.error = ""

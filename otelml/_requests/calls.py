@@ -6,8 +6,12 @@ A model library's instrumentor brackets each top-level call with :func:`begin_ca
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
+
+import numpy as np
+from opentelemetry.context import get_current
 
 from otelml import _guard
 from otelml._features import Snapshot
@@ -16,6 +20,8 @@ from otelml._prediction import (
     Prediction,
     current_open,
     current_runtime,
+    is_suppressed,
+    leave_out,
     opened,
     request_scope,
     take_result,
@@ -47,7 +53,7 @@ def begin_call(model: Any, method: str, data: Any, framework: str) -> Call | Non
     Returns:
         None where otelml is not initialised or the call is inside another one.
     """
-    if current_runtime() is None or _call.get() is not None:
+    if current_runtime() is None or _call.get() is not None or is_suppressed(get_current()):
         return None
     return _guard.call("call", _begin_call, model, method, data, framework)
 
@@ -97,19 +103,22 @@ def _inferred(model: Any, info: ModelInfo, data: Any) -> OpenPrediction:
     return prediction
 
 
-def end_call(call: Call | None, result: Any = None, error: BaseException | None = None) -> None:
+def end_call(
+    call: Call | None, result: Any = None, error: BaseException | None = None, left_out: str = ""
+) -> None:
     """Mark the end of a model call.
 
     Args:
         call: What :func:`begin_call` returned.
         result: What the model returned; a copy is kept.
         error: What it raised.
+        left_out: Why what it returned is no result.
     """
     if call is not None:
-        _guard.call("call", _end_call, call, result, error)
+        _guard.call("call", _end_call, call, result, error, left_out)
 
 
-def _end_call(call: Call, result: Any, error: BaseException | None) -> None:
+def _end_call(call: Call, result: Any, error: BaseException | None, left_out: str) -> None:
     owner = call.prediction
     call.end_ns = owner.now_ns()
     if call.token is not None:
@@ -117,6 +126,8 @@ def _end_call(call: Call, result: Any, error: BaseException | None) -> None:
         call.token = None
     if error is not None:
         call.error = error
+    elif left_out:
+        leave_out(owner, left_out)
     elif not owner.has_own_result:
         call.result = result
         _guard.call("result", take_result, call)
@@ -136,16 +147,34 @@ def _let_go(owner: PredictionRecord, call: Call) -> None:
 
 
 def _take_rows(owner: OpenPrediction, data: Any) -> None:
-    shape = getattr(data, "shape", None)
-    if shape is None:
-        rows = len(data) if hasattr(data, "__len__") else 1
-    else:
-        rows = int(shape[0]) if len(shape) else 1
-    if isinstance(data, (list, tuple)) and (not data or not _is_row(data[0])):
+    shape: tuple[int, ...] | None = getattr(data, "shape", None)
+    if isinstance(data, Mapping):
+        owner.set_features(data)
+        owner.rows = 1
+        return
+    if shape is None and not hasattr(data, "__len__"):
+        return  # an iterator: only the result tells how many rows there were
+    rows = len(data) if shape is None else int(shape[0]) if shape else 1
+    column = _guard.quietly(_column, data) if _is_flat(data, shape) else data
+    if column is None:
         owner.features = Snapshot(rows, None)  # texts, for example
     else:
-        owner.set_features(data)
+        owner.set_features(column)
     owner.rows = rows
+
+
+def _is_flat(data: Any, shape: tuple[int, ...] | None) -> bool:
+    if shape is not None:
+        return len(shape) == 1
+    return isinstance(data, (list, tuple)) and (not data or not _is_row(data[0]))
+
+
+def _column(data: Any) -> Any:
+    """Return rows of one number each as a column; None where they are no numbers."""
+    flat = np.asarray(data)
+    return (
+        flat.reshape(-1, 1) if flat.ndim == 1 and flat.size and flat.dtype.kind in "biuf" else None
+    )
 
 
 def _is_row(item: Any) -> bool:

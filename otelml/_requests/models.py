@@ -116,5 +116,11 @@ def _identify(
     task = (registered.task if registered else "") or str(facts.get("task") or "")
     names = registered.feature_names if registered else None
     return ModelInfo(
-        name, version, framework, task, names or facts.get("feature_names"), facts.get("classes")
+        name,
+        version,
+        framework,
+        task,
+        names or facts.get("feature_names"),
+        facts.get("classes"),
+        facts.get("decision"),
     )

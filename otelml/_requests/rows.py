@@ -26,6 +26,8 @@ def same_rows(one: Any, other: Any) -> bool:
         if hasattr(one, "equals"):
             return bool(_guard.call("rows", one.equals, other))
         return isinstance(one, np.ndarray) and bool(_guard.call("rows", _equal, one, other))
+    if not hasattr(one, "__len__"):
+        return False  # an iterator: what it gave is gone
     return len(one) < _LARGEST_COMPARED and bool(_guard.call("rows", lambda: bool(one == other)))
 
 

@@ -14,6 +14,11 @@ from otelml.instrumentors.patch import Function, as_wrapper
 from otelml.instrumentors.sklearn.identity import FRAMEWORK
 
 _NOBODY: Any = object()
+# Keyword arguments of XGBoost, LightGBM and CatBoost by which predict returns something else.
+_OTHER_OUTPUT = frozenset((
+    "output_margin", "pred_contrib", "pred_contribs", "pred_interactions", "pred_leaf",
+    "prediction_type", "raw_score",
+))  # fmt: skip
 
 
 class Inside:
@@ -58,6 +63,23 @@ def _begin(
     return call, enter(QUIET if call is None else Inside(call, final))
 
 
+def _end(call: Any, result: Any, original: Function, kwargs: dict[str, Any]) -> None:
+    if call is None:
+        return
+    if type(result) is tuple and len(result) == 2 and _is_spread(original, kwargs):  # noqa: PLR2004 - a pair
+        result = result[0]  # mean, and standard deviation or covariance
+    changed = next((n for n in kwargs if n in _OTHER_OUTPUT and kwargs[n]), None)
+    if changed is None:
+        end_call(call, result)
+    else:
+        end_call(call, left_out=f"{call.method}({changed}=...) returns no predictions; left out")
+
+
+def _is_spread(original: Function, kwargs: dict[str, Any]) -> bool:
+    names = (*original.__code__.co_varnames[: original.__code__.co_argcount], *kwargs)
+    return "return_std" in names or "return_cov" in names
+
+
 def model_call(original: Function, method: str) -> Function:
     """Wrap a prediction method of an estimator."""
 
@@ -80,7 +102,7 @@ def model_call(original: Function, method: str) -> Function:
             end_call(call, error=error)
             raise
         leave(token)
-        end_call(call, result)
+        _end(call, result, original, kwargs)
         return result
 
     return as_wrapper(wrapper, original)
@@ -114,7 +136,7 @@ def delegating_call(original: Function, method: str, final_of: Function) -> Func
             end_call(call, error=error)
             raise
         leave(token)
-        end_call(call, result)
+        _end(call, result, original, kwargs)
         return result
 
     return as_wrapper(wrapper, original)

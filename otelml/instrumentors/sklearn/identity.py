@@ -49,7 +49,7 @@ def describe(model: Any) -> dict[str, Any]:
         ``classes`` in the order of the probability columns, ``feature_names`` and
         ``n_features``, each None where the model does not say.
     """
-    final = _final(model)
+    final = final_estimator(model)
     features = _read(model, "n_features_in_")
     return {
         "framework": FRAMEWORK,
@@ -65,7 +65,8 @@ def _read(model: Any, name: str) -> Any:
     return _guard.call(FRAMEWORK, getattr, model, name, None)  # properties may raise anything
 
 
-def _final(model: Any) -> Any:
+def final_estimator(model: Any) -> Any:
+    """Return the estimator that a model, a pipeline or a search, hands its rows to in the end."""
     for _ in range(_DEPTH):
         inner = fitted_inside(model)
         pipeline = derives(type(inner), "Pipeline", "sklearn.pipeline")
@@ -105,6 +106,9 @@ def _classes(model: Any, final: Any) -> tuple[Any, ...] | None:
         found = _read(source, "classes_")
         if getattr(found, "ndim", None) == 1:
             return tuple(found.tolist())
+    if derives(type(final), "BaseMixture", "sklearn.mixture._base"):
+        components = _read(final, "weights_")
+        return None if components is None else tuple(range(len(components)))
     return None
 
 

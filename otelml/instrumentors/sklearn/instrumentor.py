@@ -8,6 +8,7 @@ from typing import Any
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from otelml._requests import register_framework
+from otelml.instrumentors.sklearn.decisions import decision_of
 from otelml.instrumentors.sklearn.identity import FRAMEWORK, describe
 from otelml.instrumentors.sklearn.modules import SklearnPatches
 
@@ -30,8 +31,12 @@ class SklearnInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # it has no 
         return ("scikit-learn >= 1.3",)
 
     def _instrument(self, **_: Any) -> None:
-        register_framework(FRAMEWORK, describe)
+        register_framework(FRAMEWORK, _describe)
         _patches.apply()
 
     def _uninstrument(self, **_: Any) -> None:
         _patches.undo()
+
+
+def _describe(model: Any) -> dict[str, Any]:
+    return {**describe(model), "decision": decision_of(model)}
