@@ -39,23 +39,10 @@ def ks(
     if isinstance(pair, Statistic):
         return pair
     sample, values = pair
-    distance = ks_distance(sample, values)
+    distance = sample.distance(values)
     if method == "exact":
         return Statistic(distance, _exact(sample, values))
     return Statistic(distance, kolmogorov_tail(distance, sample.rows, len(values)))
-
-
-def ks_distance(sample: Sample, values: Floats) -> float:
-    """Return D between a sample and sorted values.
-
-    The distance is largest at one of the values, or just below one: between them the current
-    distribution function is level, and the reference's only rises.
-    """
-    right = np.searchsorted(values, values, side="right") / len(values)
-    left = np.searchsorted(values, values, side="left") / len(values)
-    at = sample.below[np.searchsorted(sample.values, values, side="right")] / sample.below[-1]
-    under = sample.below[np.searchsorted(sample.values, values, side="left")] / sample.below[-1]
-    return float(max(np.abs(at - right).max(), np.abs(under - left).max()))
 
 
 def _exact(sample: Sample, values: Floats) -> float:

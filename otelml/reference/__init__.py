@@ -11,16 +11,25 @@ from otelml.reference.bins import (
     numeric_bins,
 )
 from otelml.reference.columns import Column, read_column
+from otelml.reference.feature import Feature
+from otelml.reference.frames import read_frame
+from otelml.reference.margins import excess, margin_at
+from otelml.reference.reference import Reference
 from otelml.reference.sample import Sample
 
 __all__ = [
     "Bins",
     "Column",
+    "Feature",
     "LevelBins",
     "NumericBins",
     "QuantileBins",
+    "Reference",
     "Sample",
     "ValueBins",
+    "excess",
+    "margin_at",
     "numeric_bins",
     "read_column",
+    "read_frame",
 ]

@@ -90,12 +90,25 @@ class Sample:
         found: Floats = self.values[np.searchsorted(self.below, places, side="right") - 1]
         return found
 
+    def distance(self, values: Floats) -> float:
+        """Return the largest distance of the distribution functions of this and sorted values.
+
+        It is found at one of the values, or just below one: between them the function of the
+        values is level, and this one only rises.
+        """
+        right = np.searchsorted(values, values, side="right") / len(values)
+        left = np.searchsorted(values, values, side="left") / len(values)
+        at = self.below[np.searchsorted(self.values, values, side="right")] / self.below[-1]
+        under = self.below[np.searchsorted(self.values, values, side="left")] / self.below[-1]
+        return float(max(np.abs(at - right).max(), np.abs(under - left).max()))
+
     def merge(self, other: Sample) -> Sample:
         """Return the sample of the rows of both."""
         both = np.concatenate([self.values, other.values])
         counts = np.concatenate([self.counts, other.counts])
         values, place = np.unique(both, return_inverse=True)
-        return Sample.from_counts(values, np.bincount(place, counts, minlength=len(values)))
+        merged = np.bincount(place, counts, minlength=len(values)).astype(np.float64)
+        return Sample.from_counts(values, merged)
 
     def thinned(self, keep: int) -> Sample:
         """Return at most ``keep`` values at equal steps of rank; its CDF is off by 1/keep at most.
