@@ -16,6 +16,7 @@ from otelml.reference.frames import read_frame
 from otelml.reference.margins import excess, margin_at
 from otelml.reference.reference import Reference
 from otelml.reference.sample import Sample
+from otelml.reference.sources import read_table
 
 __all__ = [
     "Bins",
@@ -32,4 +33,5 @@ __all__ = [
     "numeric_bins",
     "read_column",
     "read_frame",
+    "read_table",
 ]

@@ -33,7 +33,8 @@ def read_frame(frame: Any, names: Sequence[str] | None = None) -> dict[str, Any]
         for row in frame:
             keys.update(dict.fromkeys(row))
         return {str(key): [row.get(key) for row in frame] for key in keys}
-    array = np.asarray(frame.toarray() if hasattr(frame, "toarray") else frame)
+    sparse: Any = frame
+    array = np.asarray(sparse.toarray() if hasattr(frame, "toarray") else frame)
     if array.ndim != 2:  # noqa: PLR2004 - rows and columns
         raise InvalidReferenceError(f"a table has two dimensions, not {array.ndim}")
     columns = array.shape[1]

@@ -166,6 +166,16 @@ class Reference:
         latest = max(self.created_at, other.created_at)
         return Reference(merged, outputs, quality, self.ordered and other.ordered, latest)
 
+    def without(self, names: Sequence[str]) -> Reference:
+        """Return the reference without these features.
+
+        Raises:
+            InvalidReferenceError: One is not there.
+        """
+        _check_names(self.features, names)
+        kept = {name: self.features[name] for name in self.features if name not in names}
+        return replace(self, features=kept)
+
     def save(self, path: str | Path) -> None:
         """Write it as JSON, at once and whole."""
         file.write(path, file.to_document(self))

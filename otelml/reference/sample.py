@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -58,12 +59,12 @@ class Sample:
         """How many rows each value has."""
         return np.diff(self.below)
 
-    @property
+    @cached_property
     def mean(self) -> float:
         """The mean of the rows."""
         return self.centre + float(self.sums[-1] / self.below[-1]) if self.rows else float("nan")
 
-    @property
+    @cached_property
     def deviation(self) -> float:
         """The standard deviation of the rows (population)."""
         if not self.rows:

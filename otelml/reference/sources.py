@@ -121,3 +121,17 @@ def sql_chunks(url: str, query: str) -> Iterator[dict[str, list[Any]]]:
                 yield dict(zip(names, columns, strict=True))
     except alchemy.exc.SQLAlchemyError as error:
         raise InvalidReferenceError(f"the query failed: {error}") from error
+
+
+def read_table(path: str | Path) -> dict[str, list[Any]]:
+    """Return all columns of a CSV file, or of a Parquet file if its name ends so.
+
+    Raises:
+        InvalidReferenceError: It cannot be read.
+    """
+    chunks = parquet_chunks(path) if str(path).endswith(".parquet") else csv_chunks(path)
+    table: dict[str, list[Any]] = {}
+    for chunk in chunks:
+        for name, values in chunk.items():
+            table.setdefault(name, []).extend(values)
+    return table
