@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "ConfigurationError",
     "FeedbackError",
+    "InvalidReferenceError",
     "MissingDependencyError",
     "OtelmlError",
     "PortInUseError",
@@ -44,6 +45,10 @@ class FeedbackError(OtelmlError, ValueError):
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class InvalidReferenceError(OtelmlError, ValueError):
+    """A reference, or the data for one, cannot be used; the message says what is wrong with it."""
 
 
 class PortInUseError(OtelmlError, OSError):

@@ -14,6 +14,8 @@ from otelml.exceptions import MissingDependencyError, OtelmlError
 _COMMANDS = {
     "demo": ("Run the demo service, its traffic and the viewer.", "demo"),
     "doctor": ("Check the installation, the settings and the endpoint.", "all"),
+    "drift": ("Compare data with a reference.", "all"),
+    "reference": ("Build, show and merge references.", "all"),
     "run": ("Run a command with otelml, without a code change.", "all"),
     "simulate": ("Send scenario traffic to a service.", "all"),
     "view": ("Receive telemetry and show it in the browser.", "viewer"),

@@ -1,0 +1,52 @@
+"""``otelml drift``: data beside a reference."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from otelml.drift import DriftResult, compare
+from otelml.reference import Reference, read_table
+
+_DRIFT = 3
+_STATISTICS = ("psi", "kl", "js", "ks", "wasserstein", "chi_squared")
+
+
+@click.group()
+def command() -> None:
+    """Compare data with a reference."""
+
+
+@command.command(epilog="Exit code: 0 without drift, 3 with drift, 1 on an error.")
+@click.argument("reference", type=click.Path())
+@click.argument("data", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--alpha", default=0.05, show_default=True, help="Level of the whole comparison.")
+def check(reference: str, data: str, as_json: bool, alpha: float) -> None:
+    """Compare DATA (CSV, Parquet) with REFERENCE; exit with 3 on drift."""
+    if not 0 < alpha < 1:
+        raise click.UsageError("--alpha is between 0 and 1")
+    result = compare(Reference.load(reference), read_table(data), alpha=alpha)
+    if as_json:
+        click.echo(json.dumps(result.to_dict(), indent=2))
+    else:
+        _print(result)
+    if result.drift_detected:
+        raise SystemExit(_DRIFT)
+
+
+def _print(result: DriftResult) -> None:
+    table = Table("feature", *_STATISTICS, "p-value", "severity", "drift")
+    for feature in sorted(result.features.values(), key=lambda f: (not f.drift_detected, -f.rank)):
+        found = [feature.statistics.get(name) for name in _STATISTICS]
+        values = ["" if one is None else f"{one.value:.4g}" for one in found]
+        verdict = "drift" if feature.drift_detected else feature.reason or "no"
+        table.add_row(feature.name, *values, f"{feature.p_value:.3g}", feature.severity, verdict)
+    Console().print(table)
+    for name, what in result.mismatches.items():
+        click.echo(f"{name}: {what}")
+    count = len(result.drifted)
+    click.echo(f"{count} of {len(result.features)} features drifted, in {result.rows} rows")

@@ -1,0 +1,41 @@
+"""Chi-squared: Pearson's test that two histograms come from one distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from otelml.drift.pairs import MIN_ROWS, Histograms, histograms
+from otelml.drift.statistic import Statistic
+from otelml.drift.survival import chi_squared_tail
+
+
+def chi_squared(
+    reference: Any, current: Any, bins: int = 10, *, min_rows: int = MIN_ROWS
+) -> Statistic:
+    """Return Pearson's χ² of the 2 x B table and its p-value, without a continuity correction.
+
+    Bins that are empty on both sides are left out.
+
+    Args:
+        reference: Values or levels of the reference.
+        current: Values or levels now.
+        bins: Quantile bins of numbers with more than 20 distinct values.
+        min_rows: Usable values that each side needs; with less, the value is NaN.
+
+    >>> round(chi_squared(["a"] * 50 + ["b"] * 50, ["a"] * 60 + ["b"] * 40).value, 6)
+    2.020202
+    """
+    pair = histograms(reference, current, bins, min_rows)
+    return pair if isinstance(pair, Statistic) else chi_squared_of(pair)
+
+
+def chi_squared_of(pair: Histograms) -> Statistic:
+    """Return Pearson's χ² of two histograms."""
+    both = pair.reference + pair.current
+    has = both > 0
+    rows, current = pair.rows
+    value = 0.0
+    for counts, size in ((pair.reference, rows), (pair.current, current)):
+        expected = both[has] * (size / (rows + current))
+        value += float(((counts[has] - expected) ** 2 / expected).sum())
+    return Statistic(value, chi_squared_tail(value, pair.dof))

@@ -1,0 +1,154 @@
+"""A window of rows beside a reference: every statistic of every feature."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from otelml.drift.chi_squared import chi_squared_of
+from otelml.drift.js import js_of
+from otelml.drift.kl import kl_of
+from otelml.drift.pairs import EPSILON, MIN_ROWS, Histograms
+from otelml.drift.psi import psi_of
+from otelml.drift.result import DriftResult, FeatureDrift
+from otelml.drift.severity import BANDS, Severity, severity
+from otelml.drift.statistic import Statistic
+from otelml.drift.survival import kolmogorov_tail
+from otelml.drift.wasserstein import wasserstein_distance
+from otelml.reference import Column, QuantileBins, Reference, Sample, read_column, read_frame
+from otelml.reference import Feature as ReferenceFeature
+from otelml.reference.columns import Floats
+
+
+def compare(
+    reference: Reference,
+    frame: Any,
+    *,
+    alpha: float = 0.05,
+    epsilon: float = EPSILON,
+    min_rows: int = MIN_ROWS,
+    bands: Mapping[str, tuple[float, float]] = BANDS,
+) -> DriftResult:
+    """Compare one window with a reference.
+
+    A feature has drifted where its p-value is below ``alpha`` divided by the number of features
+    (Bonferroni): at most a share ``alpha`` of unchanged windows is found to have drifted.
+
+    Args:
+        reference: What the data looked like.
+        frame: The rows now: any table that ``Reference.from_data`` takes.
+        alpha: The level of the whole window.
+        epsilon: What an empty bin counts as in PSI and KL.
+        min_rows: Usable values that a feature needs; with less it has a reason instead.
+        bands: Thresholds of the severities.
+
+    Raises:
+        InvalidReferenceError: The frame is no table, or a nameless one of another width.
+
+    >>> reference = Reference.from_data({"age": range(200), "sex": ["f", "m"] * 100})
+    >>> compare(reference, {"age": range(60, 260), "sex": ["m", "f"] * 100}).drifted
+    ('age',)
+    """
+    columns = read_frame(frame, None if _has_names(frame) else list(reference.features))
+    mismatches = {
+        name: "not in the reference" for name in columns if name not in reference.features
+    }
+    level = alpha / max(1, len(reference.features))
+    found: dict[str, FeatureDrift] = {}
+    rows = max((len(values) for values in columns.values()), default=0)
+    for name, feature in reference.features.items():
+        if name not in columns:
+            mismatches[name] = "not in the window"
+            continue
+        column = _column(feature, columns[name])
+        if isinstance(column, str):
+            mismatches[name] = column
+            continue
+        if column.kind not in {feature.kind, "empty"} and feature.kind != "empty":
+            mismatches[name] = f"{feature.kind} in the reference, {column.kind} in the window"
+            continue
+        found[name] = _feature(feature, column, level, epsilon, min_rows, bands)
+    return DriftResult(rows, reference.rows, found, mismatches, alpha)
+
+
+def _has_names(frame: Any) -> bool:
+    named = isinstance(frame, Mapping) or hasattr(frame, "columns")
+    return named or (isinstance(frame, list) and bool(frame) and isinstance(frame[0], Mapping))
+
+
+def _column(feature: ReferenceFeature, values: Any) -> Column | str:
+    try:
+        return read_column(values, categorical=feature.kind == "categorical" or None)
+    except ValueError as error:
+        return str(error)
+
+
+def _feature(
+    feature: ReferenceFeature,
+    column: Column,
+    level: float,
+    epsilon: float,
+    min_rows: int,
+    bands: Mapping[str, tuple[float, float]],
+) -> FeatureDrift:
+    missing = 1 - column.usable / column.rows if column.rows else 0.0
+    short = next(
+        (
+            f"the {where} has {usable} usable values, not {min_rows}"
+            for where, usable in (("reference", feature.usable), ("window", column.usable))
+            if usable < max(1, min_rows)
+        ),
+        "",
+    )
+    if short:
+        return FeatureDrift(
+            feature.name, {}, {}, math.nan, False, missing, 0, feature.importance, (), short
+        )
+    values = np.sort(column.values)
+    cut = feature.cut
+    now = feature.count(column) if feature.sample is None else cut.count(values)  # type: ignore[arg-type]
+    pair = Histograms(feature.counts, now)
+    statistics = _binned(pair, epsilon)
+    if feature.sample is not None:
+        statistics |= _ordered(feature.sample, values)
+    p_value = statistics["chi_squared" if feature.discrete else "ks"].p_value
+    severities: dict[str, Severity] = {
+        name: severity(name, statistic, bands) for name, statistic in statistics.items()
+    }
+    p, q = pair.shares
+    unseen = 0 if isinstance(cut, QuantileBins) else int(now[-1])
+    bins = tuple(zip(cut.names, p.tolist(), q.tolist(), strict=True))
+    return FeatureDrift(
+        feature.name,
+        statistics,
+        severities,
+        p_value,
+        p_value < level,
+        missing,
+        unseen,
+        feature.importance,
+        bins,
+    )
+
+
+def _binned(pair: Histograms, epsilon: float) -> dict[str, Statistic]:
+    return {
+        "psi": psi_of(pair, epsilon),
+        "kl": kl_of(pair, epsilon),
+        "js": js_of(pair),
+        "chi_squared": chi_squared_of(pair),
+    }
+
+
+def _ordered(sample: Sample, values: Floats) -> dict[str, Statistic]:
+    distance = sample.distance(values)
+    moved = wasserstein_distance(sample, values)
+    spread = sample.deviation
+    scaled = moved / spread if spread > 0 else (0.0 if moved == 0 else math.inf)
+    return {
+        "ks": Statistic(distance, kolmogorov_tail(distance, sample.rows, len(values))),
+        "wasserstein": Statistic(scaled),
+    }

@@ -1,0 +1,86 @@
+"""A reference and a current column, made comparable."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from otelml.drift.statistic import Statistic, nothing
+from otelml.reference import Column, LevelBins, Sample, numeric_bins, read_column
+from otelml.reference.columns import Floats
+from otelml.reference.sample import Counts
+
+MIN_ROWS = 50
+EPSILON = 1e-4
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """Rows in the same bins, in the reference and now.
+
+    Args:
+        reference: Rows of the reference in each bin.
+        current: Rows of the window in each bin.
+    """
+
+    reference: Counts
+    current: Counts
+
+    @property
+    def dof(self) -> int:
+        """Bins that are not empty on both sides, less one."""
+        return int(np.count_nonzero(self.reference + self.current)) - 1
+
+    @property
+    def rows(self) -> tuple[float, float]:
+        """Rows of the reference and of the window."""
+        return float(self.reference.sum()), float(self.current.sum())
+
+    @property
+    def shares(self) -> tuple[Floats, Floats]:
+        """The share of each bin in the reference and in the window."""
+        rows, current = self.rows
+        return self.reference / rows, self.current / current
+
+    def filled(self, epsilon: float) -> tuple[Floats, Floats]:
+        """Return the shares with ``epsilon`` for empty bins, not scaled again."""
+        p, q = self.shares
+        return np.where(p > 0, p, epsilon), np.where(q > 0, q, epsilon)
+
+
+def _usable(reference: Column, current: Column, min_rows: int) -> Statistic | None:
+    for name, column in (("reference", reference), ("current", current)):
+        if column.usable < max(1, min_rows):
+            return nothing(f"the {name} has {column.usable} usable values, not {min_rows}")
+    if reference.kind != current.kind:
+        return nothing(f"the reference is {reference.kind}, the current values {current.kind}")
+    return None
+
+
+def samples(reference: Any, current: Any, min_rows: int) -> tuple[Sample, Floats] | Statistic:
+    """Return the reference's sample and the sorted current numbers, or why there are none."""
+    before, now = read_column(reference), read_column(current)
+    refused = _usable(before, now, min_rows)
+    if refused is not None:
+        return refused
+    if before.kind == "categorical":
+        return nothing("it needs numbers, and these are categories")
+    return Sample.of(before.values), np.sort(now.values)
+
+
+def histograms(reference: Any, current: Any, bins: int, min_rows: int) -> Histograms | Statistic:
+    """Return rows in the reference's bins on both sides, or why there are none."""
+    before, now = read_column(reference), read_column(current)
+    refused = _usable(before, now, min_rows)
+    if refused is not None:
+        return refused
+    if before.kind == "categorical":
+        levels = Counter(before.levels)
+        found = LevelBins(tuple(sorted(levels)))
+        return Histograms(found.count_levels(levels), found.count(now.levels))
+    sample = Sample.of(before.values)
+    cut = numeric_bins(sample, bins)
+    return Histograms(cut.count_sample(sample), cut.count(np.sort(now.values)))

@@ -1,0 +1,129 @@
+"""What a comparison of a window with a reference found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from otelml.drift.severity import Severity, finite, worst
+from otelml.drift.statistic import Statistic
+
+
+@dataclass(frozen=True)
+class FeatureDrift:
+    """One feature of a window beside the reference.
+
+    Args:
+        name: The feature.
+        statistics: Each statistic by name; ``wasserstein`` in standard deviations.
+        severities: Each statistic's severity by the classic bands.
+        p_value: Of KS for continuous values, of chi-squared for discrete ones.
+        drift_detected: Whether the p-value is below the level that the whole window shares.
+        missing_share: The share of rows without a usable value.
+        unseen: Rows with a value or level that the reference never had (discrete only).
+        importance: From the reference.
+        bins: Name, share of the reference, share of the window of each bin.
+        reason: Why there are no statistics.
+    """
+
+    name: str
+    statistics: Mapping[str, Statistic]
+    severities: Mapping[str, Severity]
+    p_value: float
+    drift_detected: bool
+    missing_share: float
+    unseen: int = 0
+    importance: float | None = None
+    bins: tuple[tuple[str, float, float], ...] = ()
+    reason: str = ""
+
+    @property
+    def severity(self) -> Severity:
+        """The worst of PSI's, KL's, JS's and Wasserstein's."""
+        return worst(*(self.severities[name] for name in self.severities if name in _EFFECTS))
+
+    @property
+    def rank(self) -> float:
+        """Drift times importance: where to look first."""
+        psi = self.statistics.get("psi")
+        value = psi.value if psi is not None and not self.reason else 0.0
+        return value * (1.0 if self.importance is None else self.importance)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as what JSON can hold."""
+        return {
+            "drift_detected": self.drift_detected,
+            "severity": self.severity,
+            "p_value": finite(self.p_value),
+            "statistics": {
+                name: {
+                    "value": finite(found.value),
+                    "p_value": finite(found.p_value),
+                    "severity": self.severities.get(name, "none"),
+                }
+                for name, found in self.statistics.items()
+            },
+            "missing_share": self.missing_share,
+            "unseen": self.unseen,
+            "importance": self.importance,
+            "reason": self.reason,
+        }
+
+
+_EFFECTS = ("psi", "kl", "js", "wasserstein")
+
+
+@dataclass(frozen=True)
+class DriftResult:
+    """A window beside its reference.
+
+    Args:
+        rows: Rows of the window.
+        reference_rows: Rows of the reference.
+        features: Each feature of the reference that the window has.
+        mismatches: What of the window's columns does not fit, by column.
+        alpha: The level that all features share.
+    """
+
+    rows: int
+    reference_rows: int
+    features: Mapping[str, FeatureDrift]
+    mismatches: Mapping[str, str]
+    alpha: float
+
+    @property
+    def drifted(self) -> tuple[str, ...]:
+        """The drifted features, those to look at first in front."""
+        found = [feature for feature in self.features.values() if feature.drift_detected]
+        return tuple(feature.name for feature in sorted(found, key=lambda f: -f.rank))
+
+    @property
+    def drift_detected(self) -> bool:
+        """Whether any feature has drifted."""
+        return bool(self.drifted)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as what JSON can hold: no NaN, no infinity."""
+        return {
+            "drift_detected": self.drift_detected,
+            "drifted": list(self.drifted),
+            "rows": self.rows,
+            "reference_rows": self.reference_rows,
+            "alpha": self.alpha,
+            "mismatches": dict(self.mismatches),
+            "features": {name: found.to_dict() for name, found in self.features.items()},
+        }
+
+    def __repr__(self) -> str:
+        found = f"{len(self.drifted)} of {len(self.features)} features drifted"
+        lines = [f"<DriftResult {self.rows} rows, {found}>"]
+        for feature in sorted(
+            self.features.values(), key=lambda f: (not f.drift_detected, -f.rank)
+        ):
+            verdict = "drift" if feature.drift_detected else feature.reason or "-"
+            psi = feature.statistics["psi"].value if "psi" in feature.statistics else float("nan")
+            line = f"  {feature.name:<24} psi {psi:8.4f}  p {feature.p_value:.2g}"
+            lines.append(f"{line}  {feature.severity:<8}  {verdict}")
+        lines += [f"  {name}: {what}" for name, what in self.mismatches.items()]
+        return "\n".join(lines)

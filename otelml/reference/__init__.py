@@ -1,0 +1,37 @@
+"""References: what the features of a model looked like when it was trained."""
+
+from __future__ import annotations
+
+from otelml.reference.bins import (
+    Bins,
+    LevelBins,
+    NumericBins,
+    QuantileBins,
+    ValueBins,
+    numeric_bins,
+)
+from otelml.reference.columns import Column, read_column
+from otelml.reference.feature import Feature
+from otelml.reference.frames import read_frame
+from otelml.reference.margins import excess, margin_at
+from otelml.reference.reference import Reference
+from otelml.reference.sample import Sample
+from otelml.reference.sources import read_table
+
+__all__ = [
+    "Bins",
+    "Column",
+    "Feature",
+    "LevelBins",
+    "NumericBins",
+    "QuantileBins",
+    "Reference",
+    "Sample",
+    "ValueBins",
+    "excess",
+    "margin_at",
+    "numeric_bins",
+    "read_column",
+    "read_frame",
+    "read_table",
+]

@@ -1,0 +1,126 @@
+"""A sorted sample: the empirical distribution of a column, exact and mergeable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from otelml.reference.columns import Floats
+
+Counts = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Distinct values in order, with how many rows are at or below each.
+
+    Args:
+        values: The distinct values, increasing.
+        below: Rows below each value, and all rows at the end; one longer than ``values``.
+        sums: Sum of the values before each place, less ``centre`` each; as long as ``below``.
+        centre: What was taken away from each value, so that sums lose no digits.
+    """
+
+    values: Floats
+    below: Counts
+    sums: Floats
+    centre: float
+
+    @classmethod
+    def of(cls, values: Floats) -> Sample:
+        """Take in finite values in any order.
+
+        >>> Sample.of(np.array([2.0, 1.0, 2.0])).below
+        array([0., 1., 3.])
+        """
+        distinct, counts = np.unique(values, return_counts=True)
+        return cls.from_counts(distinct, counts.astype(np.float64))
+
+    @classmethod
+    def from_counts(cls, values: Floats, counts: Counts) -> Sample:
+        """Take in distinct values, increasing, and how many rows each has."""
+        below = np.concatenate([[0.0], np.cumsum(counts)])
+        centre = float(values[len(values) // 2]) if len(values) else 0.0
+        # Wide sums: a difference of two of them is later weighed against single values.
+        wide = (values.astype(np.longdouble) - centre) * counts
+        sums = np.concatenate([[0.0], np.cumsum(wide)]).astype(np.float64)
+        return cls(values, below, sums, centre)
+
+    @property
+    def rows(self) -> int:
+        """How many rows the sample stands for."""
+        return round(float(self.below[-1]))
+
+    @property
+    def counts(self) -> Counts:
+        """How many rows each value has."""
+        return np.diff(self.below)
+
+    @cached_property
+    def mean(self) -> float:
+        """The mean of the rows."""
+        return self.centre + float(self.sums[-1] / self.below[-1]) if self.rows else float("nan")
+
+    @cached_property
+    def deviation(self) -> float:
+        """The standard deviation of the rows (population)."""
+        if not self.rows:
+            return float("nan")
+        spread = (self.values - self.mean) ** 2
+        return float(np.sqrt(np.average(spread, weights=self.counts)))
+
+    def quantiles(self, shares: Floats) -> Floats:
+        """Return the quantiles at these shares, as ``numpy.quantile`` (linear) does.
+
+        >>> Sample.of(np.array([1.0, 2.0, 4.0, 8.0])).quantiles(np.array([0.5]))
+        array([3.])
+        """
+        place = shares * (self.below[-1] - 1)
+        low = np.floor(place)
+        under, over = self._at(low), self._at(np.minimum(low + 1, self.below[-1] - 1))
+        share = place - low
+        step = over - under
+        # From the nearer end, as numpy does, so that equal ends give exactly their value.
+        found: Floats = np.where(share < 0.5, under + step * share, over - step * (1 - share))  # noqa: PLR2004 - the middle
+        return found
+
+    def _at(self, places: Floats) -> Floats:
+        found: Floats = self.values[np.searchsorted(self.below, places, side="right") - 1]
+        return found
+
+    def distance(self, values: Floats) -> float:
+        """Return the largest distance of the distribution functions of this and sorted values.
+
+        It is found at one of the values, or just below one: between them the function of the
+        values is level, and this one only rises.
+        """
+        right = np.searchsorted(values, values, side="right") / len(values)
+        left = np.searchsorted(values, values, side="left") / len(values)
+        at = self.below[np.searchsorted(self.values, values, side="right")] / self.below[-1]
+        under = self.below[np.searchsorted(self.values, values, side="left")] / self.below[-1]
+        return float(max(np.abs(at - right).max(), np.abs(under - left).max()))
+
+    def merge(self, other: Sample) -> Sample:
+        """Return the sample of the rows of both."""
+        both = np.concatenate([self.values, other.values])
+        counts = np.concatenate([self.counts, other.counts])
+        values, place = np.unique(both, return_inverse=True)
+        merged = np.bincount(place, counts, minlength=len(values)).astype(np.float64)
+        return Sample.from_counts(values, merged)
+
+    def thinned(self, keep: int) -> Sample:
+        """Return at most ``keep`` values at equal steps of rank; its CDF is off by 1/keep at most.
+
+        Args:
+            keep: Values to keep; a smaller sample is returned as it is.
+        """
+        if len(self.values) <= keep:
+            return self
+        middles = (np.arange(keep) + 0.5) * (self.below[-1] / keep)
+        place = np.searchsorted(self.below, middles, side="right") - 1
+        kept, counts = np.unique(place, return_counts=True)
+        weights = counts.astype(np.float64) * float(self.below[-1] / keep)
+        return Sample.from_counts(self.values[kept], weights)

@@ -1,0 +1,137 @@
+"""Rows from files and databases, a chunk at a time, so that memory stays bounded."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from otelml.exceptions import InvalidReferenceError, MissingDependencyError
+
+CHUNK_ROWS = 20_000
+_MISSING = {"", "na", "n/a", "nan", "null", "none", "nat"}
+
+
+class _Mergeable(Protocol):
+    def merge(self, other: Any) -> Any: ...
+
+
+T = TypeVar("T", bound=_Mergeable)
+
+
+def merged(parts: Iterable[T]) -> T:
+    """Merge parts pairwise as a tree: what each thinning costs adds up to its height only.
+
+    Raises:
+        InvalidReferenceError: There are none.
+    """
+    waiting: list[tuple[int, T]] = []
+    for part in parts:
+        height, whole = 0, part
+        while waiting and waiting[-1][0] == height:
+            whole = waiting.pop()[1].merge(whole)
+            height += 1
+        waiting.append((height, whole))
+    if not waiting:
+        raise InvalidReferenceError("there are no rows to make a reference from")
+    _, whole = waiting.pop()
+    while waiting:
+        whole = waiting.pop()[1].merge(whole)
+    return whole
+
+
+def csv_chunks(path: str | Path) -> Iterator[dict[str, list[Any]]]:
+    """Yield columns of a CSV file with a header; numbers are read where a whole column is numbers.
+
+    Raises:
+        InvalidReferenceError: There is no such file, or a row has not the header's columns.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as lines:
+            rows = csv.reader(lines)
+            header = next(rows, None)
+            if not header:
+                raise InvalidReferenceError(f"{path} is empty")
+            chunk: list[list[str]] = []
+            for row in rows:
+                if len(row) != len(header):
+                    place = f"{path}, line {rows.line_num}"
+                    raise InvalidReferenceError(f"{place}: {len(row)} values, not {len(header)}")
+                chunk.append(row)
+                if len(chunk) == CHUNK_ROWS:
+                    yield _columns(header, chunk)
+                    chunk = []
+            if chunk:
+                yield _columns(header, chunk)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InvalidReferenceError(f"cannot read {path}: {error}") from error
+
+
+def _columns(header: list[str], rows: list[list[str]]) -> dict[str, list[Any]]:
+    return {name: _values([row[i] for row in rows]) for i, name in enumerate(header)}
+
+
+def _values(texts: list[str]) -> list[Any]:
+    missing = [text.strip().lower() in _MISSING for text in texts]
+    try:
+        return [math.nan if no else float(text) for text, no in zip(texts, missing, strict=True)]
+    except ValueError:
+        return [None if no else text for text, no in zip(texts, missing, strict=True)]
+
+
+def parquet_chunks(path: str | Path) -> Iterator[dict[str, list[Any]]]:
+    """Yield columns of a Parquet file.
+
+    Raises:
+        InvalidReferenceError: It cannot be read.
+        MissingDependencyError: Without pyarrow.
+    """
+    try:
+        parquet: Any = importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise MissingDependencyError("a Parquet file", "parquet") from error
+    try:
+        for batch in parquet.ParquetFile(str(path)).iter_batches(batch_size=CHUNK_ROWS):
+            yield batch.to_pydict()
+    except (OSError, ValueError) as error:
+        raise InvalidReferenceError(f"cannot read {path}: {error}") from error
+
+
+def sql_chunks(url: str, query: str) -> Iterator[dict[str, list[Any]]]:
+    """Yield columns of what a query returns.
+
+    Raises:
+        InvalidReferenceError: The query or the connection failed.
+        MissingDependencyError: Without SQLAlchemy.
+    """
+    try:
+        alchemy: Any = importlib.import_module("sqlalchemy")
+    except ImportError as error:
+        raise MissingDependencyError("a database", "sql") from error
+    try:
+        with alchemy.create_engine(url).connect() as connection:
+            streamed = connection.execution_options(yield_per=CHUNK_ROWS)
+            result = streamed.execute(alchemy.text(query))
+            names = list(result.keys())
+            for rows in result.partitions(CHUNK_ROWS):
+                columns = [list(column) for column in zip(*rows, strict=True)]
+                yield dict(zip(names, columns, strict=True))
+    except alchemy.exc.SQLAlchemyError as error:
+        raise InvalidReferenceError(f"the query failed: {error}") from error
+
+
+def read_table(path: str | Path) -> dict[str, list[Any]]:
+    """Return all columns of a CSV file, or of a Parquet file if its name ends so.
+
+    Raises:
+        InvalidReferenceError: It cannot be read.
+    """
+    chunks = parquet_chunks(path) if str(path).endswith(".parquet") else csv_chunks(path)
+    table: dict[str, list[Any]] = {}
+    for chunk in chunks:
+        for name, values in chunk.items():
+            table.setdefault(name, []).extend(values)
+    return table
