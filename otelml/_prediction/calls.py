@@ -52,7 +52,8 @@ def _take_output(record: PredictionRecord, info: ModelInfo, result: Any) -> str:
     if _is_value(info.task, result):
         keep_result(record, None, value=result)
     else:
-        keep_result(record, result.ravel() if shape and len(shape) > 1 else result)
+        column: Any = result
+        keep_result(record, column.ravel() if shape and len(shape) > 1 else column)
     return ""
 
 

@@ -70,18 +70,26 @@ class not_serving:  # noqa: N801 - read as a verb, `with not_serving()`
         elif inspect.isgeneratorfunction(function):
             wrapper = _items(function)
         elif inspect.iscoroutinefunction(function):
-
-            async def wrapper(*args: Any, **kwargs: Any) -> Any:
-                with not_serving():
-                    return await function(*args, **kwargs)
-
+            wrapper = _awaited(function)
         else:
-
-            def wrapper(*args: Any, **kwargs: Any) -> Any:
-                with not_serving():
-                    return function(*args, **kwargs)
-
+            wrapper = _called(function)
         return functools.wraps(function)(wrapper)
+
+
+def _called(function: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with not_serving():
+            return function(*args, **kwargs)
+
+    return wrapper
+
+
+def _awaited(function: Callable[..., Any]) -> Callable[..., Any]:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with not_serving():
+            return await function(*args, **kwargs)
+
+    return wrapper
 
 
 def _items(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -41,7 +41,8 @@ class FeatureDrift:
     @property
     def severity(self) -> Severity:
         """The worst of PSI's, KL's, JS's and Wasserstein's."""
-        return worst(*(self.severities[name] for name in self.severities if name in _EFFECTS))
+        found: list[Severity] = [s for name, s in self.severities.items() if name in _EFFECTS]
+        return worst(*found)
 
     @property
     def rank(self) -> float:
