@@ -37,6 +37,7 @@ test-all: $(VENV)/.installed-dev  ## Run the slow tests that `make test` leaves 
 test-stack: $(VENV)/.installed-dev  ## Run the tests that need the real engines
 	@$(PYTHON) -m engines.build
 	@./tests/install-kafka
+	@./tests/install-node
 	$(BIN)/python -m pytest -m stack $(ARGS)
 
 lint: $(VENV)/.installed-dev  ## Check style, types, layers, generated files, licences of all parts

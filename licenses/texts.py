@@ -66,7 +66,8 @@ def of_name(name: str) -> str:
 _ACCEPTED: Final = frozenset((
     "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BlueOak-1.0.0", "CC-BY-4.0", "CC0-1.0",
     "CNRI-Python", "EPL-2.0", "GPL", "GPL-2.0", "GPL-3.0", "HPND", "ISC", "LGPL", "LGPL-2.1",
-    "LGPL-3.0", "MIT", "MIT-0", "MIT-CMU", "MPL-2.0", "PSF-2.0", "Python-2.0", "Unlicense", "ZPL-2.1", "Zlib",
+    "LGPL-3.0", "MIT", "MIT-0", "MIT-CMU", "MPL-2.0", "PSF-2.0", "Python-2.0", "Unlicense",
+    "ZPL-2.1", "Zlib",
 ))  # fmt: skip
 
 

@@ -8,11 +8,12 @@ import urllib.error
 import pytest
 import yaml
 
+from grafana.generate.logs_query import field, lines
 from grafana.picture.scene import SERVICES, Scene
 from otelml import semconv
 from tests._processes import ROOT
 from tests.acceptance import _dashboards as ask
-from tests.acceptance._stores import Stores, eventually
+from tests.acceptance._stores import Stores, eventually, found_lines
 from tests.acceptance.conftest import free_ports
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -72,7 +73,7 @@ def live(request, tmp_path_factory, model_folder):
         )
         scene.send_refused()
         for freeze_s in FREEZES_S:
-            for engine in ("jaeger", "prometheus", "loki"):
+            for engine in ("jaeger", "prometheus", "victorialogs"):
                 scene.freeze(engine, freeze_s)
             if found.ask_until_answered():
                 break
@@ -197,22 +198,25 @@ def span(live):
 
 
 def test_trace_to_logs(live, span):
-    """Logs of a trace: the query of the data source finds lines of this trace only."""
+    """Logs of a trace: the query of the data source is ours, which finds lines of it only."""
     settings = ask.source("jaeger")["jsonData"]["tracesToLogsV2"]
     assert settings["datasourceUid"] == ask.source("loki")["uid"]
     tags = ask.tag_matchers(settings["tags"], {"service.name": "loan-api"})
     query = settings["query"].replace("${__tags}", tags)
     query = query.replace("${__trace.traceId}", span.trace_id)
-    assert {each["trace_id"] for each in ask.streams(live.stores.loki, query)} == {span.trace_id}
+    ours = lines("loan-api").where(field("trace_id", span.trace_id))
+    assert query == ours.logql()
+    found = found_lines(live.stores.victorialogs, ours)
+    assert {each["trace_id"] for each in found} == {span.trace_id}
 
 
 def test_log_to_trace(live, span):
     """Trace of a log line: the label that the data source names holds an id that Jaeger knows."""
-    [field] = ask.source("loki")["jsonData"]["derivedFields"]
-    assert (field["matcherType"], field["url"]) == ("label", "${__value.raw}")
-    assert field["datasourceUid"] == ask.source("jaeger")["uid"]
-    lines = ask.streams(live.stores.loki, f'{{service_name="loan-api"}} | span_id=`{span.id}`')
-    ids = {line[field["matcherRegex"]] for line in lines}
+    [derived] = ask.source("loki")["jsonData"]["derivedFields"]
+    assert (derived["matcherType"], derived["url"]) == ("label", "${__value.raw}")
+    assert derived["datasourceUid"] == ask.source("jaeger")["uid"]
+    query = lines("loan-api").where(field("span_id", span.id))
+    ids = {line[derived["matcherRegex"]] for line in found_lines(live.stores.victorialogs, query)}
     assert ids == {span.trace_id}
     assert live.stores.trace(ids.pop())
 

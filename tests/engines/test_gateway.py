@@ -54,7 +54,7 @@ def outcome(value: str) -> dict:
 
 
 def test_what_is_kept(tmp_path, ports, eventually):
-    """Errors, slow, unsure, wrong, drifted and disagreeing traces stay; of the rest, 0 % here."""
+    """Errors, slow, unsure and wrong traces stay; of the rest, 0 % here."""
     kept_file = tmp_path / "kept.jsonl"
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text(OVERLAY % kept_file)
@@ -64,14 +64,11 @@ def test_what_is_kept(tmp_path, ports, eventually):
         "unsure": confidence(0.41),
         "wrong": outcome(semconv.OUTCOME_WRONG),
         "conflict": outcome(semconv.OUTCOME_CONFLICT),
-        "drifted": span(**{"ml.drift.detected": True}),
-        "shadow": span(**{"ml.shadow.disagreement": True}),
     }
     gone = {
         "fast": span(),
         "sure": confidence(0.97),
         "right": outcome(semconv.OUTCOME_CORRECT),
-        "agreeing": span(**{"ml.shadow.disagreement": False}),
     }
     stack = Stack(
         tmp_path / "data",

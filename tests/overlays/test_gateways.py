@@ -134,8 +134,6 @@ def interesting() -> list[Trace]:
         {semconv.ML_PREDICTION_CONFIDENCE_ATTRIBUTE: 0.41},
         {semconv.ML_FEEDBACK_OUTCOME: semconv.OUTCOME_WRONG},
         {semconv.ML_FEEDBACK_OUTCOME: semconv.OUTCOME_CONFLICT},
-        {"ml.drift.detected": True},
-        {"ml.shadow.disagreement": True},
     ]
     return [
         trace
