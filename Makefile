@@ -60,7 +60,7 @@ $(VENV)/.installed-bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m pip install --quiet --group bench
 	@touch $@
 
-engines:  ## Build the real engines: Collector, Prometheus, Jaeger, Loki, Alertmanager (needs Go)
+engines:  ## Build the real engines: Collector, Prometheus, Jaeger, VictoriaLogs, Alertmanager (needs Go)
 	@$(PYTHON) -m engines.build $(ARGS)
 
 stack:  ## Run the whole stack without containers; Ctrl-C ends all

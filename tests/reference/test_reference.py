@@ -203,3 +203,21 @@ def test_no_rows_are_refused():
     """An empty table is no reference."""
     with pytest.raises(InvalidReferenceError, match="no rows"):
         Reference.from_data({"a": []})
+
+
+def test_a_query_and_a_parquet_file_are_references_like_a_frame(tmp_path):
+    """Read in chunks from a database or a file, the reference is that of the whole frame."""
+    import sqlite3
+
+    import pandas as pd
+
+    frame = pd.DataFrame(
+        {"amount": [float(n % 97) for n in range(3000)], "kind": ["a", "b", "c"] * 1000}
+    )
+    frame.to_parquet(tmp_path / "rows.parquet")
+    with sqlite3.connect(tmp_path / "rows.db") as database:
+        frame.to_sql("applications", database, index=False)
+    whole = Reference.from_data(frame)
+    parquet = Reference.from_parquet(tmp_path / "rows.parquet")
+    query = Reference.from_sql(f"sqlite:///{tmp_path / 'rows.db'}", "SELECT * FROM applications")
+    assert parquet.digest == query.digest == whole.digest
