@@ -9,7 +9,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from opentelemetry.context import get_current
 
 from otelml import _guard, semconv
 from otelml._feedback.records import FeedbackRecord, FeedbackResult, RejectedRecord
@@ -131,7 +130,5 @@ def feedback(
     outcome = _outcome(token, label, previous)
     result = FeedbackResult(token.model, token.version, token.label, label, outcome, delay)
     if runtime is not None:
-        within = get_current()
-        record = FeedbackRecord(token, result, origin, who, when, previous, within)
-        runtime.recorder.submit(record)
+        runtime.recorder.submit(FeedbackRecord(token, result, origin, who, when, previous))
     return result

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from opentelemetry.context import Context
-
 from otelml._prediction import Token
 
 
@@ -42,7 +40,6 @@ class FeedbackRecord:
     reviewer: str
     time_ns: int
     previous: str | None
-    context: Context | None = None
 
 
 @dataclass(frozen=True)

@@ -97,12 +97,12 @@ def _context_of(record: FeedbackRecord) -> SpanContext:
 
 
 def _emit_span(record: FeedbackRecord, spans: Any) -> None:
-    """Emit the span of a label: in the request that brought it, linked to the prediction's."""
+    """Emit the span of a label: a trace of its own, linked to the prediction's."""
     target = _context_of(record)
     links = (Link(target),) if target.is_valid and record.token.traced else ()
     name = semconv.SPAN_FEEDBACK.format(model=record.token.model)
     now = time.time_ns()
-    span = spans.start(name, record.context or Context(), now, links)
+    span = spans.start(name, Context(), now, links)
     if not span.is_recording():
         return
     attributes = _attributes(record)

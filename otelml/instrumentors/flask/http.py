@@ -14,12 +14,9 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask
-from opentelemetry import trace
 from opentelemetry.instrumentation.flask import FlaskInstrumentor
-from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS
 
 from otelml import _guard
 
@@ -179,7 +176,7 @@ class HttpInstrumentation:
         # First before all hooks, so that one which answers the request itself has its span;
         # teardown functions run backwards.
         *rest, hook = before[None]
-        first: Any = functools.partial(_guard.call, _COMPONENT, _begin_span, hook)
+        first: Any = functools.partial(_guard.call, _COMPONENT, hook)
         before[None] = [first, *rest]
         *rest, hook = teardown[None]
         last: Any = functools.partial(_guard.call, _COMPONENT, hook)
@@ -194,17 +191,6 @@ class HttpInstrumentation:
             for app in list(self._apps):
                 _guard.call(_COMPONENT, _remove, app)
             self._apps.clear()
-
-
-def _begin_span(hook: Callable[[], Any]) -> None:
-    """Let contrib start the server span, whose address then loses the port that it carries."""
-    hook()
-    span = trace.get_current_span()
-    attributes = getattr(span, "attributes", None) or {}
-    if SERVER_ADDRESS in attributes:
-        host = _guard.quietly(lambda: urlsplit(f"//{attributes[SERVER_ADDRESS]}").hostname)
-        if host:
-            span.set_attribute(SERVER_ADDRESS, host)
 
 
 class _Opened:
