@@ -27,6 +27,7 @@ EMPTY = {
     "service: GPU A": "no service here has a GPU",
     "service: GPU memory A": "no service here has a GPU",
     "pipeline: Lost: refused for good A": "Jaeger calls every refusal of a span temporary",
+    "pipeline: Lost: refused for good C": "VictoriaLogs takes lines that Loki refuses",
 }
 
 
