@@ -73,7 +73,9 @@ def test_both_sets_are_on_one_page():
     wait = """
 import time
 deadline = time.monotonic() + 20
-while "ml_predictions_total{" not in (page := client.get("/metrics").text):
+# A page that is made while the worker takes the prediction in shows half of it.
+wanted = ("ml_predictions_total{", "ml_model_info{")
+while not all(name in (page := client.get("/metrics").text) for name in wanted):
     assert time.monotonic() < deadline, page
     time.sleep(0.1)
 print(page)
