@@ -7,10 +7,12 @@ import shutil
 import tempfile
 import threading
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 
 import psutil
@@ -150,14 +152,29 @@ def arrived(stack: Stack) -> dict[str, int]:
     }
 
 
-def _whole(stack: Stack, trace_ids: list[str]) -> int:
-    """Return how many of these traces are in Jaeger with all their spans."""
-    whole = 0
-    for trace_id in trace_ids:
+def _is_whole(stack: Stack, trace_id: str) -> bool:
+    """Tell whether a trace is in Jaeger with all its spans."""
+    try:
         data = _get(f"{stack.url('jaeger')}/api/traces/{trace_id}")["data"]
-        assert isinstance(data, list)
-        whole += any(len(trace["spans"]) == otlp_load.SPANS_A_TRACE for trace in data)
-    return whole
+    except urllib.error.HTTPError as error:
+        if error.code != HTTPStatus.NOT_FOUND:
+            raise
+        return False
+    assert isinstance(data, list)
+    return any(len(trace["spans"]) == otlp_load.SPANS_A_TRACE for trace in data)
+
+
+def _whole(stack: Stack, trace_ids: list[str], deadline: float) -> int:
+    """Return how many of these traces are whole by then.
+
+    Jaeger counts a batch that it is sent again twice, so its own count can be full while the
+    last traces are still on their way.
+    """
+    missing = [trace_id for trace_id in trace_ids if not _is_whole(stack, trace_id)]
+    while missing and time.monotonic() < deadline:
+        time.sleep(1)
+        missing = [trace_id for trace_id in missing if not _is_whole(stack, trace_id)]
+    return len(trace_ids) - len(missing)
 
 
 def measure(stack: Stack, rate: int = RATE, seconds: float = SECONDS) -> Outcome:
@@ -171,10 +188,10 @@ def measure(stack: Stack, rate: int = RATE, seconds: float = SECONDS) -> Outcome
     ):
         time.sleep(1)
         found = arrived(stack)
-    drain_s = time.monotonic() - started
-    usage = watch.stop()
     chosen = samples[:: max(1, len(samples) // 100)]
-    return Outcome(sent, found, (len(chosen), _whole(stack, chosen)), drain_s, usage)
+    whole = _whole(stack, chosen, started + _DRAIN_S)
+    drain_s = time.monotonic() - started
+    return Outcome(sent, found, (len(chosen), whole), drain_s, watch.stop())
 
 
 def describe(outcome: Outcome) -> str:

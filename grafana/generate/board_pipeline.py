@@ -354,6 +354,7 @@ def _stores_space() -> list[Panel]:
                 [Query(foreign.LOKI_WAL_SHARE, "{{instance}}")],
                 width=8,
                 maximum=1,
+                empty="no Loki",
                 runbooks=("BackendWriteFailed",),
             )
         ),

@@ -28,6 +28,7 @@ EMPTY = {
     "service: GPU memory A": "no service here has a GPU",
     "pipeline: Lost: refused for good A": "Jaeger calls every refusal of a span temporary",
     "pipeline: Lost: refused for good C": "VictoriaLogs takes lines that Loki refuses",
+    "pipeline: Loki's log disk A": "no Loki runs here",
 }
 
 
