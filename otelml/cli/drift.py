@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from otelml import _report
 from otelml.drift import DriftResult, compare
 from otelml.reference import Reference, read_table
 
@@ -24,12 +26,18 @@ def command() -> None:
 @click.argument("reference", type=click.Path())
 @click.argument("data", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--html", type=click.Path(dir_okay=False), help="Write a report to this file too.")
 @click.option("--alpha", default=0.05, show_default=True, help="Level of the whole comparison.")
-def check(reference: str, data: str, as_json: bool, alpha: float) -> None:
+def check(reference: str, data: str, as_json: bool, html: str | None, alpha: float) -> None:
     """Compare DATA (CSV, Parquet) with REFERENCE; exit with 3 on drift."""
     if not 0 < alpha < 1:
         raise click.UsageError("--alpha is between 0 and 1")
-    result = compare(Reference.load(reference), read_table(data), alpha=alpha)
+    expected = Reference.load(reference)
+    result = compare(expected, read_table(data), alpha=alpha)
+    if html is not None:
+        title = f"Drift of {Path(data).name} from {Path(reference).name}"
+        _report.write(html, _report.render(result, title=title, digest=expected.digest))
+        click.echo(f"{html}: the report", err=as_json)
     if as_json:
         click.echo(json.dumps(result.to_dict(), indent=2))
     else:
