@@ -6,6 +6,7 @@ in every run, whichever worker sends it.
 * ``normal``: applicants as in training; true labels come back for some of them.
 * ``slow``: three in five requests ask the service to be slow in its feature extraction.
 * ``drift``: four in five applicants ask for 60,000 to 900,000.
+  Payloads of your own are shifted, see ``_shift.py``.
 * ``wrong-labels``: nearly every prediction gets a label, and it is the wrong one.
 * ``errors``: not JSON, missing fields, wrong types, a failing model, a forged prediction id; every
   third request is good.
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from otelml import semconv
+from otelml.cli._shift import Shift
 from otelml.samples import APPROVED, REJECTED, generate
 
 SCENARIOS: Final = ("normal", "slow", "drift", "wrong-labels", "errors", "all")
@@ -72,6 +74,7 @@ class Plan:
         batch_share: Share of requests that send a list of applications to ``path`` + ``/batch``.
         bodies: Payloads to send, in turn, instead of loan applications; they get no feedback.
         phase_requests: Requests in each phase of the scenario ``all``.
+        shift: How ``bodies`` look under drift.
     """
 
     scenario: str
@@ -81,6 +84,7 @@ class Plan:
     batch_share: float = 0.1
     bodies: tuple[bytes, ...] = ()
     phase_requests: int = 200
+    shift: Shift | None = None
 
     def phase(self, index: int) -> str:
         """Return the scenario that request ``index``, from 0, belongs to."""
@@ -96,7 +100,10 @@ class Plan:
             return self._bad(index, rng)
         headers = _SLOW if phase == "slow" and rng.random() < _SLOW_SHARE else {}
         if self.bodies:
-            return Request(phase, self.path, self.bodies[index % len(self.bodies)], headers)
+            body = self.bodies[index % len(self.bodies)]
+            if phase == "drift" and self.shift is not None:
+                body = self.shift.body(body, rng)
+            return Request(phase, self.path, body, headers)
         drifted = phase == "drift"
         if rng.random() < self.batch_share:
             rows = [_applicant(self.seed, index + i, drifted)[0] for i in range(_BATCH_ROWS)]

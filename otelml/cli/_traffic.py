@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 from otelml.cli._scenarios import CYCLE, PHASE_S, Plan, Request
+from otelml.cli._shift import Shift
 from otelml.exceptions import ConfigurationError, OtelmlError
 
 _TIMEOUT_S = 30.0
@@ -72,6 +73,7 @@ def run_traffic(
     path: str = "/predict",
     batch_share: float = 0.1,
     bodies: Sequence[bytes] = (),
+    shift: Shift | None = None,
     on_progress: Callable[[Traffic], None] | None = None,
     stop: threading.Event | None = None,
 ) -> Traffic:
@@ -88,6 +90,7 @@ def run_traffic(
         path: Path of predictions.
         batch_share: Share of requests that send a batch to ``path`` + ``/batch``.
         bodies: Payloads to send instead of loan applications.
+        shift: How these look under drift.
         on_progress: Called after every request, one call at a time.
         stop: Ends the run when set.
 
@@ -109,6 +112,7 @@ def run_traffic(
         batch_share,
         tuple(bodies),
         phase_requests,
+        shift,
     )
     run = _Run(target, plan, rate, duration, total, on_progress, stop or threading.Event())
     return run.go(workers)

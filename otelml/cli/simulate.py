@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import signal
 import sys
 import threading
@@ -17,14 +17,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from otelml.cli._bodies import read_bodies
 from otelml.cli._scenarios import SCENARIOS
+from otelml.cli._shift import Shift
 from otelml.cli._traffic import Traffic, run_traffic
-from otelml.exceptions import ConfigurationError
 
 _DEFAULT_DURATION_S = 60.0
 _LINE_EVERY_S = 5.0
-_TEMPLATE_SCENARIOS = ("normal", "slow", "errors")
+_OWN_SCENARIOS = ("normal", "slow", "drift", "errors")
 _INTERRUPTED = 130
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
@@ -63,8 +65,35 @@ _INTERRUPTED = 130
 )
 @click.option(
     "--template",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=_FILE,
     help="JSON file with the body to send, or a list of bodies to send in turn.",
+)
+@click.option(
+    "--sample",
+    type=_FILE,
+    help="CSV, Parquet or JSON file of rows to send in turn; with --template, each row stands "
+    'where the template has "$row" (or "$values", "$columns").',
+)
+@click.option(
+    "--shift",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="With --scenario drift: by how many of its standard deviations each number moves.",
+)
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    metavar="NAME=SHIFT",
+    help="Move this number only, by SHIFT standard deviations; repeatable.",
+)
+@click.option(
+    "--reweight",
+    type=click.FloatRange(0, 1),
+    default=0.8,
+    show_default=True,
+    help="With --scenario drift: how far rare levels take the place of frequent ones.",
 )
 def simulate(
     url: str,
@@ -77,14 +106,23 @@ def simulate(
     path: str,
     batch_share: float,
     template: Path | None,
+    sample: Path | None,
+    shift: float,
+    fields: tuple[str, ...],
+    reweight: float,
 ) -> None:
     """Send scenario traffic to the service at URL: loan applications, or payloads of your own."""
-    bodies = _read_template(template) if template else ()
-    if template and scenario not in _TEMPLATE_SCENARIOS:
+    bodies = read_bodies(template, sample)
+    if bodies and scenario not in _OWN_SCENARIOS:
         raise click.UsageError(
             f"--scenario {scenario} needs the built-in loan applications; "
-            f"with --template there are {', '.join(_TEMPLATE_SCENARIOS)}"
+            f"with --template or --sample there are {', '.join(_OWN_SCENARIOS)}"
         )
+    if fields and not (bodies and scenario == "drift"):
+        raise click.UsageError(
+            "--field goes with --scenario drift and payloads of your own (--template or --sample)"
+        )
+    drift = Shift.of(bodies, shift, _factors(fields), reweight) if scenario == "drift" else None
     if not path.startswith("/"):
         raise click.UsageError(f"--path {path} must begin with /")
     if duration is None and count is None:
@@ -93,22 +131,25 @@ def simulate(
     with _stop_on_signals() as stop, _Display(console, url, scenario) as display:
         traffic = run_traffic(
             url, scenario, rate, duration, count=count, seed=seed, workers=workers, path=path,
-            batch_share=batch_share, bodies=bodies, on_progress=display.update, stop=stop,
+            batch_share=batch_share, bodies=bodies, shift=drift, on_progress=display.update,
+            stop=stop,
         )  # fmt: skip
     console.print(_summary(traffic))
     if stop.is_set():
         sys.exit(_INTERRUPTED)
 
 
-def _read_template(path: Path) -> tuple[bytes, ...]:
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"--template {path} is not a JSON file: {error}") from None
-    bodies = content if isinstance(content, list) else [content]
-    if not bodies:
-        raise ConfigurationError(f"--template {path} is an empty list; give at least one body")
-    return tuple(json.dumps(body).encode() for body in bodies)
+def _factors(fields: tuple[str, ...]) -> dict[str, float]:
+    factors: dict[str, float] = {}
+    for text in fields:
+        name, equals, factor = text.rpartition("=")
+        try:
+            factors[name] = float(factor)
+        except ValueError:
+            equals = ""
+        if not equals or not name or not math.isfinite(factors[name]):
+            raise click.UsageError(f"--field {text} is not NAME=SHIFT, such as income=1.5")
+    return factors
 
 
 @contextmanager

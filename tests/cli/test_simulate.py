@@ -25,9 +25,10 @@ class _KeepAlive(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     clients: set[int] = set()
+    bodies: list[bytes] = []
 
     def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
         self.clients.add(self.client_address[1])
         self.send_response(200)
         self.send_header("Content-Length", "2")
@@ -277,7 +278,7 @@ def test_wrong_template(tmp_path, content):
         ("--scenario", "nothing"),
         ("--rate", "0"),
         ("--path", "predict"),
-        ("--template", __file__, "--scenario", "drift"),
+        ("--template", __file__, "--scenario", "wrong-labels"),
     ],
 )
 def test_usage(arguments, tmp_path):
@@ -292,3 +293,20 @@ def test_help_names_the_scenarios():
     """The scenarios can be read from the help."""
     output = CliRunner().invoke(simulate, ["--help"]).output
     assert "wrong-labels" in output
+
+
+def test_payloads_of_any_service_drift(tmp_path):
+    """Each number of a sample moves by the asked part of its spread, on the wire."""
+    sample = tmp_path / "iris.csv"
+    sample.write_text("length,width\n" + "".join(f"{n},{10 * n}\n" for n in range(20)))
+    _KeepAlive.bodies.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), _KeepAlive) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        options = ["--sample", str(sample), "--count", "20", "--rate", "500"]
+        done = _run(url, *options, "--scenario", "drift", "--field", "width=-1")
+        server.shutdown()
+    assert done.exit_code == 0
+    rows = [json.loads(body) for body in _KeepAlive.bodies]
+    assert sorted(row["length"] for row in rows) == list(range(20))
+    assert min(row["width"] for row in rows) == round(-10 * 33.25**0.5)
