@@ -20,7 +20,10 @@ def command() -> None:
 @click.argument("data", required=False, type=click.Path())
 @click.option("--output", "-o", default="reference.json", show_default=True, help="File to write.")
 @click.option("--sql", help="Database as an SQLAlchemy URL, instead of DATA.")
-@click.option("--query", help="SELECT that returns the rows; with --sql.")
+@click.option(
+    "--bigquery", help="Google project that pays for --query (-: the default one)."
+)
+@click.option("--query", help="SELECT that returns the rows; with --sql or --bigquery.")
 @click.option("--bins", default=10, show_default=True, help="Quantile bins of a numeric column.")
 @click.option("--categorical", multiple=True, help="Column whose numbers are levels; repeatable.")
 @click.option("--exclude", multiple=True, help="Column that is no feature; repeatable.")
@@ -28,18 +31,23 @@ def build(
     data: str | None,
     output: str,
     sql: str | None,
+    bigquery: str | None,
     query: str | None,
     bins: int,
     categorical: tuple[str, ...],
     exclude: tuple[str, ...],
 ) -> None:
-    """Build a reference from DATA (CSV, Parquet) or a database."""
-    if (data is None) == (sql is None) or (sql is None) != (query is None):
-        raise click.UsageError("give DATA, or --sql with --query")
+    """Build a reference from DATA (CSV, Parquet), a database or BigQuery."""
+    given = [source for source in (data, sql, bigquery) if source is not None]
+    if len(given) != 1 or (data is None) != (query is not None):
+        raise click.UsageError("give DATA, or --query with --sql or --bigquery")
     if bins < 2:  # noqa: PLR2004 - one bin holds everything
         raise click.UsageError("--bins is 2 or more")
     if sql is not None and query is not None:
         made = Reference.from_sql(sql, query, bins=bins, categorical=categorical)
+    elif bigquery is not None and query is not None:
+        project = None if bigquery == "-" else bigquery
+        made = Reference.from_bigquery(query, project=project, bins=bins, categorical=categorical)
     elif str(data).endswith(".parquet"):
         made = Reference.from_parquet(str(data), bins=bins, categorical=categorical)
     else:

@@ -144,6 +144,24 @@ class Reference:
         chunks = sources.sql_chunks(url, query)
         return sources.merged(cls.from_data(chunk, **options) for chunk in chunks)
 
+    @classmethod
+    def from_bigquery(
+        cls, query: str, *, project: str | None = None, client: Any = None, **options: Any
+    ) -> Reference:
+        """Return the reference of a BigQuery query, read in pages (extra ``bigquery``).
+
+        Args:
+            query: A SELECT in GoogleSQL.
+            project: Who pays for the query; that of the credentials, unsaid.
+            client: A ``google.cloud.bigquery.Client`` of your own, instead of ``project``.
+            **options: ``bins``, ``categorical`` and ``importances`` as of ``from_data``.
+
+        Raises:
+            InvalidReferenceError: There are no credentials, or the query failed.
+        """
+        chunks = sources.bigquery_chunks(query, project, client)
+        return sources.merged(cls.from_data(chunk, **options) for chunk in chunks)
+
     def merge(self, other: Reference) -> Reference:
         """Return the reference over the rows of both.
 

@@ -123,6 +123,33 @@ def sql_chunks(url: str, query: str) -> Iterator[dict[str, list[Any]]]:
         raise InvalidReferenceError(f"the query failed: {error}") from error
 
 
+def bigquery_chunks(
+    query: str, project: str | None = None, client: Any = None
+) -> Iterator[dict[str, list[Any]]]:
+    """Yield columns of what a BigQuery query returns.
+
+    Raises:
+        InvalidReferenceError: There are no credentials, or the query failed.
+        MissingDependencyError: Without BigQuery's client.
+    """
+    try:
+        bigquery: Any = importlib.import_module("google.cloud.bigquery")
+        errors: Any = importlib.import_module("google.api_core.exceptions")
+        auth: Any = importlib.import_module("google.auth.exceptions")
+    except ImportError as error:
+        raise MissingDependencyError("BigQuery", "bigquery") from error
+    try:
+        service = bigquery.Client(project=project) if client is None else client
+        found = service.query_and_wait(query, page_size=CHUNK_ROWS)
+        names = [field.name for field in found.schema]
+        for page in found.pages:
+            columns = [list(column) for column in zip(*(row.values() for row in page), strict=True)]
+            if columns:
+                yield dict(zip(names, columns, strict=True))
+    except (errors.GoogleAPIError, auth.GoogleAuthError, OSError) as error:
+        raise InvalidReferenceError(f"the query failed: {error}") from error
+
+
 def read_table(path: str | Path) -> dict[str, list[Any]]:
     """Return all columns of a CSV file, or of a Parquet file if its name ends so.
 
