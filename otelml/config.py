@@ -7,16 +7,19 @@ here, in each option's ``doc``, from which ``docs/configuration.md`` is generate
 from __future__ import annotations
 
 import logging
-import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from otelml import environment_variables as env
+from otelml._drift_options import DriftOptions
+from otelml._option_fields import Options as _Options
+from otelml._option_fields import option_field as _option
 from otelml.exceptions import ConfigurationError
 
 __all__ = [
     "Config",
     "CostOptions",
+    "DriftOptions",
     "FeedbackOptions",
     "LogOptions",
     "MetricOptions",
@@ -25,54 +28,6 @@ __all__ = [
 
 
 _CURRENCY_LETTERS = 3
-
-
-def _option(default: Any, doc: str, variable: str | None = None, **bounds: Any) -> Any:
-    return field(default=default, metadata={"doc": doc, "env": variable, **bounds})
-
-
-def _type_name(annotation: str) -> str:
-    return annotation.replace(" | None", " or None")
-
-
-_ACCEPTS: dict[str, tuple[type, ...]] = {
-    "bool": (bool,),
-    "int": (int,),
-    "float": (float, int),
-    "str": (str,),
-    "str | None": (str, type(None)),
-    "float | None": (float, int, type(None)),
-    "tuple[str, ...]": (tuple,),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Options:
-    """What the option objects share: validation on creation."""
-
-    def __post_init__(self) -> None:
-        for option in fields(self):
-            value = getattr(self, option.name)
-            key = f"{type(self).__name__}.{option.name}"
-            accepted = _ACCEPTS[str(option.type)]
-            is_bool = isinstance(value, bool)
-            if not isinstance(value, accepted) or (is_bool and bool not in accepted):
-                raise ConfigurationError(
-                    f"{key} is {value!r}; it must be {_type_name(str(option.type))}"
-                )
-            _check_bounds(key, value, option.metadata)
-
-
-def _check_bounds(key: str, value: Any, bounds: Any) -> None:
-    low, high, choices = bounds.get("low"), bounds.get("high"), bounds.get("choices")
-    if isinstance(value, float) and math.isnan(value):
-        raise ConfigurationError(f"{key} is {value!r}; it must be a number")
-    if low is not None and value is not None and value < low:
-        raise ConfigurationError(f"{key} is {value!r}; it must be at least {low}")
-    if high is not None and value is not None and value > high:
-        raise ConfigurationError(f"{key} is {value!r}; it must be at most {high}")
-    if choices is not None and value not in choices:
-        raise ConfigurationError(f"{key} is {value!r}; it must be one of {', '.join(choices)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,6 +215,8 @@ class Config:
         logs: Options of logs.
         feedback: Options of prediction ids.
         cost: Options of what the service costs.
+        drift: Options of the drift monitor.
+        reference: Path of the model's reference, or what names the one that was given.
         system: Whether process and host metrics are collected.
         instrument: Names of instrumentors, or ``("auto",)``.
         resource_attributes: Further resource attributes, as pairs.
@@ -275,6 +232,8 @@ class Config:
     logs: LogOptions = field(default_factory=LogOptions)
     feedback: FeedbackOptions = field(default_factory=FeedbackOptions)
     cost: CostOptions = field(default_factory=CostOptions)
+    drift: DriftOptions = field(default_factory=DriftOptions)
+    reference: str | None = None
     system: bool = True
     instrument: tuple[str, ...] = ("auto",)
     resource_attributes: tuple[tuple[str, Any], ...] = ()

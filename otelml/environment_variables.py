@@ -85,3 +85,33 @@ OTELML_LOG_LEVEL: Final = "OTELML_LOG_LEVEL"
 
 OTELML_HEADER: Final = "OTELML_HEADER"
 """``false`` leaves out the ``X-Prediction-Id`` response header."""
+
+OTELML_REFERENCE: Final = "OTELML_REFERENCE"
+"""Path of the model's reference (``init(reference=)``)."""
+
+OTELML_DRIFT: Final = "OTELML_DRIFT"
+"""``false`` turns the drift monitor off (``init(drift=)``)."""
+
+OTELML_DRIFT_EVERY: Final = "OTELML_DRIFT_EVERY"
+"""Time between two drift checks, seconds or ``30s``, ``5m``, ``1h``."""
+
+OTELML_DRIFT_AT: Final = "OTELML_DRIFT_AT"
+"""``HH:MM`` in UTC: check for drift once a day at that time."""
+
+OTELML_DRIFT_WINDOW_ROWS: Final = "OTELML_DRIFT_WINDOW_ROWS"
+"""Rows that a drift check needs."""
+
+OTELML_DRIFT_VERDICT: Final = "OTELML_DRIFT_VERDICT"
+"""``budget`` or ``thresholds``: what decides a drift alarm."""
+
+OTELML_DRIFT_FALSE_ALARM_EVERY: Final = "OTELML_DRIFT_FALSE_ALARM_EVERY"
+"""Expected time between two false drift alarms of a model."""
+
+OTELML_DRIFT_CRITICAL_FEATURES: Final = "OTELML_DRIFT_CRITICAL_FEATURES"
+"""Comma-separated features whose drift is always significant."""
+
+OTELML_DRIFT_CALIBRATE_FOR: Final = "OTELML_DRIFT_CALIBRATE_FOR"
+"""How long a model is watched to learn how much its data swings by itself."""
+
+OTELML_ADMIN_TOKEN: Final = "OTELML_ADMIN_TOKEN"  # noqa: S105 - the variable's name, not a secret
+"""Bearer token that the monitor's endpoints of the blueprint ask for."""

@@ -41,6 +41,21 @@ ML_FEEDBACK_DELAY_ATTRIBUTE: Final = "ml.feedback.delay"
 ML_FEEDBACK_OUTCOME: Final = "ml.feedback.outcome"
 ML_FEEDBACK_REASON: Final = "ml.feedback.reason"
 ML_COST_SOURCE: Final = "ml.cost.source"
+ML_FEATURE_BIN: Final = "ml.feature.bin"
+ML_DRIFT_METHOD: Final = "ml.drift.method"
+ML_DRIFT_FEATURES: Final = "ml.drift.features"
+ML_DRIFT_FEATURES_CHECKED: Final = "ml.drift.features.checked"
+ML_DRIFT_FEATURES_DRIFTED: Final = "ml.drift.features.drifted"
+ML_DRIFT_FEATURES_SKEWED: Final = "ml.drift.features.skewed"
+ML_DRIFT_FEATURES_CRITICAL: Final = "ml.drift.features.critical"
+ML_DRIFT_EVIDENCE_ATTRIBUTE: Final = "ml.drift.evidence"
+ML_DRIFT_SEVERITY_ATTRIBUTE: Final = "ml.drift.severity"
+ML_DRIFT_WINDOW_ROWS_ATTRIBUTE: Final = "ml.drift.window.rows"
+ML_DRIFT_STATUS: Final = "ml.drift.status"
+ML_DRIFT_REASON: Final = "ml.drift.reason"
+ML_DRIFT_ACCEPTED_BY: Final = "ml.drift.accepted.by"
+ML_REFERENCE_DIGEST: Final = "ml.reference.digest"
+ML_REFERENCE_SOURCE: Final = "ml.reference.source"
 SERVICE_NAME: Final = "service.name"
 SERVICE_INSTANCE_ID: Final = "service.instance.id"
 ERROR_TYPE: Final = "error.type"
@@ -63,6 +78,16 @@ STAGE_POST_PROCESSING: Final = "post_processing"
 STAGES: Final = (STAGE_FEATURE_EXTRACTION, STAGE_INFERENCE, STAGE_POST_PROCESSING)
 OVERFLOW_VALUE: Final = "_other"
 
+BIN_MISSING: Final = "missing"
+BIN_NON_FINITE: Final = "non_finite"
+FEATURE_PREDICTION: Final = "prediction"
+FEATURE_CONFIDENCE: Final = "prediction_confidence"
+FEATURE_ANY: Final = "_any"
+METHOD_RATE_CHANGE: Final = "rate_change"
+REFERENCE_GIVEN: Final = "given"
+REFERENCE_SELF: Final = "self"
+REFERENCE_NONE: Final = "none"
+
 OUTCOME_CORRECT: Final = "correct"
 OUTCOME_WRONG: Final = "wrong"
 OUTCOME_RECORDED: Final = "recorded"
@@ -72,10 +97,15 @@ OUTCOME_CONFLICT: Final = "conflict"
 # --- span names -----------------------------------------------------------------------------
 SPAN_PREDICT: Final = "predict {model}"
 SPAN_FEEDBACK: Final = "feedback {model}"
+SPAN_DRIFT_CHECK: Final = "drift_check {model}"
 
 # --- log events -----------------------------------------------------------------------------
 EVENT_PREDICTION: Final = "ml.prediction"
 EVENT_FEEDBACK_CONFLICT: Final = "ml.feedback.conflict"
+EVENT_DRIFT_DETECTED: Final = "ml.drift.detected"
+EVENT_DRIFT_CLEARED: Final = "ml.drift.cleared"
+EVENT_DRIFT_ACCEPTED: Final = "ml.drift.accepted"
+EVENT_DRIFT_SKEW: Final = "ml.drift.skewed"
 EVENT_EXCEPTION: Final = "exception"
 
 HEADER_PREDICTION_ID: Final = "X-Prediction-Id"
@@ -262,7 +292,79 @@ ML_MODEL_INFO: Final = Metric(
     Kind.OBSERVABLE_GAUGE,
     "1",
     "Always 1; its attributes describe the model.",
-    (*_VARIANT, ML_MODEL_FRAMEWORK, ML_MODEL_TASK),
+    (*_VARIANT, ML_MODEL_FRAMEWORK, ML_MODEL_TASK, ML_REFERENCE_DIGEST, ML_REFERENCE_SOURCE),
+)
+_FEATURE = (*_MODEL, ML_FEATURE_NAME)
+
+
+def _drift(name: str, unit: str, description: str, *by: str) -> Metric:
+    return Metric(f"ml.drift.{name}", Kind.OBSERVABLE_GAUGE, unit, description, (*_MODEL, *by))
+
+
+ML_FEATURE_VALUES: Final = Metric(
+    "ml.feature.values",
+    Kind.OBSERVABLE_COUNTER,
+    "{value}",
+    "Values of a feature by the reference's bin; missing, infinite and unseen ones apart.",
+    (*_FEATURE, ML_FEATURE_BIN),
+)
+ML_FEATURE_REFERENCE_RATIO: Final = Metric(
+    "ml.feature.reference.ratio",
+    Kind.OBSERVABLE_GAUGE,
+    "1",
+    "Share of the reference's values in each bin of a feature.",
+    (*_FEATURE, ML_FEATURE_BIN),
+)
+ML_DRIFT_STATISTIC: Final = _drift(
+    "statistic",
+    "{statistic}",
+    "Distance of the last window from the reference, by method; Wasserstein in standard "
+    "deviations.",
+    ML_FEATURE_NAME,
+    ML_DRIFT_METHOD,
+)
+ML_DRIFT_P_VALUE: Final = _drift(
+    "p_value",
+    "1",
+    "How probable such a distance is where nothing changed, by method.",
+    ML_FEATURE_NAME,
+    ML_DRIFT_METHOD,
+)
+ML_DRIFT_EVIDENCE: Final = _drift(
+    "evidence", "{evidence}", "Evidence of a change so far, as log10.", ML_FEATURE_NAME
+)
+ML_DRIFT_EVIDENCE_THRESHOLD: Final = _drift(
+    "evidence.threshold", "{evidence}", "Evidence at which a feature alarms, as log10."
+)
+ML_DRIFT_DETECTED: Final = _drift(
+    "detected", "{flag}", "1 while a feature has drifted; `_any` is the model.", ML_FEATURE_NAME
+)
+ML_DRIFT_CRITICAL: Final = _drift(
+    "critical", "{flag}", "1 while a critical feature has drifted, else 0.", ML_FEATURE_NAME
+)
+ML_DRIFT_SEVERITY: Final = _drift(
+    "severity",
+    "{level}",
+    "By the classic thresholds: 0 none, 1 moderate, 2 significant.",
+    ML_FEATURE_NAME,
+)
+ML_DRIFT_SKEWED: Final = _drift(
+    "skewed",
+    "{flag}",
+    "1 where serving has differed from the reference from its start.",
+    ML_FEATURE_NAME,
+)
+ML_DRIFT_SHARE: Final = _drift("share", "1", "Share of the features that have drifted.")
+ML_DRIFT_CHECKS: Final = Metric(
+    "ml.drift.checks", Kind.OBSERVABLE_COUNTER, "{check}", "Drift checks made.", _MODEL
+)
+ML_DRIFT_CHECK_DURATION: Final = _drift(
+    "check.duration", "s", "Time that the last drift check has worked."
+)
+ML_DRIFT_WINDOW_ROWS: Final = _drift("window.rows", "{row}", "Rows of the last window.")
+ML_DRIFT_LAST_CHECK: Final = _drift("last_check", "s", "When the last check was, since 1970.")
+ML_DRIFT_LEARNING: Final = _drift(
+    "learning", "{flag}", "1 while it is learned how much the data swings by itself."
 )
 ML_COST: Final = Metric(
     "ml.cost",

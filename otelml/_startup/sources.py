@@ -17,6 +17,7 @@ from otelml._options import Given, boolean, check_keys, from_environment, parse
 from otelml.config import (
     Config,
     CostOptions,
+    DriftOptions,
     FeedbackOptions,
     LogOptions,
     MetricOptions,
@@ -38,9 +39,21 @@ SIGNALS: dict[str, type[_Options]] = {
     "logs": LogOptions,
     "feedback": FeedbackOptions,
     "cost": CostOptions,
+    "drift": DriftOptions,
 }
-PLAIN_KEYS = ("service_name", "service_version", "environment", "model", "model_version")
-_VARIABLES = {"model": env.OTELML_MODEL, "model_version": env.OTELML_MODEL_VERSION}
+PLAIN_KEYS = (
+    "service_name",
+    "service_version",
+    "environment",
+    "model",
+    "model_version",
+    "reference",
+)
+_VARIABLES = {
+    "model": env.OTELML_MODEL,
+    "model_version": env.OTELML_MODEL_VERSION,
+    "reference": env.OTELML_REFERENCE,
+}
 
 
 def read_pyproject(start: Path) -> tuple[Mapping[str, Any], str]:

@@ -6,6 +6,13 @@ from otelml.drift.budget import AlarmBudget
 from otelml.drift.chi_squared import chi_squared
 from otelml.drift.compare import compare
 from otelml.drift.dependence import effective_rows, lag_1_autocorrelation
+from otelml.drift.discrete import (
+    Distance,
+    discrete_excess,
+    discrete_p_value,
+    discrete_reference_margin,
+)
+from otelml.drift.discrete import distance as discrete_distance
 from otelml.drift.evidence import Evidence, e_value
 from otelml.drift.js import js
 from otelml.drift.kl import kl
@@ -16,20 +23,29 @@ from otelml.drift.margin import (
     reference_margin,
     smallest_shift_seen,
 )
+from otelml.drift.measure import measure, too_few
 from otelml.drift.psi import psi
 from otelml.drift.result import DriftResult, FeatureDrift
+from otelml.drift.severity import BANDS, Severity, worst
 from otelml.drift.statistic import Statistic
 from otelml.drift.wasserstein import wasserstein
 
 __all__ = [
+    "BANDS",
     "AlarmBudget",
+    "Distance",
     "DriftResult",
     "Evidence",
     "FeatureDrift",
     "LearnedMargin",
+    "Severity",
     "Statistic",
     "chi_squared",
     "compare",
+    "discrete_distance",
+    "discrete_excess",
+    "discrete_p_value",
+    "discrete_reference_margin",
     "e_value",
     "effective_rows",
     "js",
@@ -37,8 +53,11 @@ __all__ = [
     "ks",
     "ks_p_value",
     "lag_1_autocorrelation",
+    "measure",
     "psi",
     "reference_margin",
     "smallest_shift_seen",
+    "too_few",
     "wasserstein",
+    "worst",
 ]

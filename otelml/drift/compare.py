@@ -8,19 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from otelml.drift.chi_squared import chi_squared_of
-from otelml.drift.js import js_of
-from otelml.drift.kl import kl_of
-from otelml.drift.pairs import EPSILON, MIN_ROWS, Histograms
-from otelml.drift.psi import psi_of
+from otelml.drift.measure import measure, too_few
+from otelml.drift.pairs import EPSILON, MIN_ROWS
 from otelml.drift.result import DriftResult, FeatureDrift
-from otelml.drift.severity import BANDS, Severity, severity
-from otelml.drift.statistic import Statistic
-from otelml.drift.survival import kolmogorov_tail
-from otelml.drift.wasserstein import wasserstein_distance
-from otelml.reference import Column, QuantileBins, Reference, Sample, read_column, read_frame
+from otelml.drift.severity import BANDS
+from otelml.reference import Column, Reference, read_column, read_frame
 from otelml.reference import Feature as ReferenceFeature
-from otelml.reference.columns import Floats
 
 
 def compare(
@@ -95,60 +88,11 @@ def _feature(
     bands: Mapping[str, tuple[float, float]],
 ) -> FeatureDrift:
     missing = 1 - column.usable / column.rows if column.rows else 0.0
-    short = next(
-        (
-            f"the {where} has {usable} usable values, not {min_rows}"
-            for where, usable in (("reference", feature.usable), ("window", column.usable))
-            if usable < max(1, min_rows)
-        ),
-        "",
-    )
+    short = too_few(feature, column.usable, min_rows)
     if short:
         return FeatureDrift(
             feature.name, {}, {}, math.nan, False, missing, 0, feature.importance, (), short
         )
     values = np.sort(column.values)
-    cut = feature.cut
-    now = feature.count(column) if feature.sample is None else cut.count(values)  # type: ignore[arg-type]
-    pair = Histograms(feature.counts, now)
-    statistics = _binned(pair, epsilon)
-    if feature.sample is not None:
-        statistics |= _ordered(feature.sample, values)
-    p_value = statistics["chi_squared" if feature.discrete else "ks"].p_value
-    severities: dict[str, Severity] = {
-        name: severity(name, statistic, bands) for name, statistic in statistics.items()
-    }
-    p, q = pair.shares
-    unseen = 0 if isinstance(cut, QuantileBins) else int(now[-1])
-    bins = tuple(zip(cut.names, p.tolist(), q.tolist(), strict=True))
-    return FeatureDrift(
-        feature.name,
-        statistics,
-        severities,
-        p_value,
-        p_value < level,
-        missing,
-        unseen,
-        feature.importance,
-        bins,
-    )
-
-
-def _binned(pair: Histograms, epsilon: float) -> dict[str, Statistic]:
-    return {
-        "psi": psi_of(pair, epsilon),
-        "kl": kl_of(pair, epsilon),
-        "js": js_of(pair),
-        "chi_squared": chi_squared_of(pair),
-    }
-
-
-def _ordered(sample: Sample, values: Floats) -> dict[str, Statistic]:
-    distance = sample.distance(values)
-    moved = wasserstein_distance(sample, values)
-    spread = sample.deviation
-    scaled = moved / spread if spread > 0 else (0.0 if moved == 0 else math.inf)
-    return {
-        "ks": Statistic(distance, kolmogorov_tail(distance, sample.rows, len(values))),
-        "wasserstein": Statistic(scaled),
-    }
+    counts = feature.count(column) if feature.sample is None else feature.cut.count(values)  # type: ignore[arg-type]
+    return measure(feature, values, counts, missing, level, epsilon, bands)
