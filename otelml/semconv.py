@@ -315,6 +315,13 @@ ML_FEATURE_REFERENCE_RATIO: Final = Metric(
     "Share of the reference's values in each bin of a feature.",
     (*_FEATURE, ML_FEATURE_BIN),
 )
+ML_FEATURE_REFERENCE_VALUES: Final = Metric(
+    "ml.feature.reference.values",
+    Kind.OBSERVABLE_GAUGE,
+    "{value}",
+    "Usable values of a feature that the reference's shares come from.",
+    _FEATURE,
+)
 ML_DRIFT_STATISTIC: Final = _drift(
     "statistic",
     "{statistic}",

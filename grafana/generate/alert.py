@@ -13,6 +13,7 @@ Severity = Literal["critical", "warning", "info"]
 SHARE: Final = "{{ $value | humanizePercentage }}"
 DURATION: Final = "{{ $value | humanizeDuration }}"
 NUMBER: Final = "{{ $value | humanize }}"
+DECIMAL: Final = '{{ printf "%.3g" $value }}'
 # Increases are extrapolated to the ends of their window; nobody loses half an item.
 COUNT: Final = '{{ printf "%.0f" $value }}'
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana.generate import model_alerts, telemetry_alerts
+from grafana.generate import drift_alerts, model_alerts, telemetry_alerts
 from grafana.generate.alert import Alert
 
 
@@ -11,6 +11,7 @@ def groups() -> dict[str, list[Alert]]:
     return {
         "otelml-predictions": model_alerts.predictions(),
         "otelml-service": model_alerts.service(),
+        "otelml-drift": drift_alerts.alerts(),
         "otelml-telemetry": telemetry_alerts.alerts(),
     }
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-from grafana.generate import foreign, settings
+from grafana.generate import drift_rules, foreign, settings
 from grafana.generate.names import label
 from grafana.generate.promql import present, quantile, rate, sum_by, vector
+from grafana.generate.recorded import Recording
 from otelml import semconv
 
 MODEL: Final = (
@@ -19,14 +19,6 @@ VARIANT: Final = (*MODEL, label(semconv.ML_MODEL_VARIANT))
 STAGE: Final = (*VARIANT, label(semconv.ML_STAGE_NAME))
 QUANTILES: Final = (0.5, 0.95, 0.99)
 _DURATION: Final = semconv.ML_PREDICTION_DURATION
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One recording rule: a new series, and what it is."""
-
-    record: str
-    expr: str
 
 
 def requests(window: str) -> str:
@@ -152,4 +144,5 @@ def groups() -> dict[str, list[Recording]]:
         "otelml-latency": _latency(),
         "otelml-cost": _cost(),
         "otelml-service": _service(),
+        **drift_rules.groups(),
     }

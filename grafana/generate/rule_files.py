@@ -42,7 +42,7 @@ def recording_rules() -> str:
             "groups": [
                 {
                     "name": name,
-                    "interval": settings.EVALUATION_INTERVAL,
+                    "interval": settings.SLOW_GROUPS.get(name, settings.EVALUATION_INTERVAL),
                     "rules": [{"record": rule.record, "expr": rule.expr} for rule in rules],
                 }
                 for name, rules in recording.groups().items()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from grafana.generate import scenes_models, scenes_telemetry
+from grafana.generate import scenes_drift, scenes_models, scenes_telemetry
 from grafana.generate.rule_files import dump
 from grafana.generate.scenes import Scene
 from grafana.generate.settings import runbook_url
@@ -16,7 +16,7 @@ from grafana.generate.settings import runbook_url
 
 def scenes() -> list[Scene]:
     """Return every scene."""
-    return [*scenes_models.scenes(), *scenes_telemetry.scenes()]
+    return [*scenes_models.scenes(), *scenes_drift.scenes(), *scenes_telemetry.scenes()]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,13 @@ FAILURE_SHARE_MAX: Final = 0.1
 # What panels write money in, and the budget is in: OTELML_COST_CURRENCY of the services.
 CURRENCY: Final = "USD"
 COST_PER_1000_MAX: Final = 1.0
+# The classic threshold of PSI from which a change matters, and how often a model that has not
+# changed may raise an alarm over the fleet. Windows slide, so more of them than hours are tested.
+PSI_MODERATE: Final = 0.1
+PSI_HIGH: Final = 0.2
+RATE_CHANGE_MAX: Final = 0.1
+FALSE_ALARM_DAYS: Final = 30
+TESTS_A_WINDOW: Final = 4
 QUEUE_SHARE_MAX: Final = 0.8
 DISK_SHARE_WARNING: Final = 0.85
 DISK_SHARE_CRITICAL: Final = 0.95
@@ -38,6 +45,8 @@ PALETTE: Final = {
 
 REPOSITORY: Final = "https://github.com/otelml/otelml/blob/main"
 EVALUATION_INTERVAL: Final = "15s"
+# Rules that read a long window of many series, and how often they are evaluated.
+SLOW_GROUPS: Final = {"otelml-drift-1h": "1m", "otelml-drift-1d": "2m"}
 # How often services export metrics, 15 s by default; a rate spans four of these. Raise it with
 # OTEL_METRIC_EXPORT_INTERVAL, or graphs have gaps.
 EXPORT_INTERVAL: Final = "15s"
