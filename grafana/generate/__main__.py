@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from grafana.generate import (
+    board_drift,
     board_model,
     board_overview,
     board_pipeline,
@@ -29,6 +30,7 @@ def files() -> dict[str, str]:
     return {
         "grafana/dashboards/overview.json": board_overview.render(),
         "grafana/dashboards/model.json": board_model.render(),
+        "grafana/dashboards/drift.json": board_drift.render(),
         "grafana/dashboards/service.json": board_service.render(),
         "grafana/dashboards/pipeline.json": board_pipeline.render(),
         "grafana/provisioning/dashboards/otelml.yaml": grafana_files.dashboard_provider(),

@@ -14,7 +14,7 @@ from grafana.generate.queries import DASHBOARDS, fill, panels, queries
 from otelml import semconv
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("model", "overview", "pipeline", "service")
+NAMES = ("drift", "model", "overview", "pipeline", "service")
 
 
 def load(name: str) -> dict:
@@ -31,7 +31,7 @@ def runbooks() -> set[str]:
 
 
 def test_the_dashboards():
-    """There are four, each with an identity of its own."""
+    """There are five, each with an identity of its own."""
     assert {path.stem for path in DASHBOARDS.glob("*.json")} == set(NAMES)
     assert [load(name)["uid"] for name in NAMES] == [f"otelml-{name}" for name in NAMES]
 
