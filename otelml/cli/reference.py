@@ -20,9 +20,7 @@ def command() -> None:
 @click.argument("data", required=False, type=click.Path())
 @click.option("--output", "-o", default="reference.json", show_default=True, help="File to write.")
 @click.option("--sql", help="Database as an SQLAlchemy URL, instead of DATA.")
-@click.option(
-    "--bigquery", help="Google project that pays for --query (-: the default one)."
-)
+@click.option("--bigquery", help="Google project that pays for --query (-: the default one).")
 @click.option("--query", help="SELECT that returns the rows; with --sql or --bigquery.")
 @click.option("--bins", default=10, show_default=True, help="Quantile bins of a numeric column.")
 @click.option("--categorical", multiple=True, help="Column whose numbers are levels; repeatable.")

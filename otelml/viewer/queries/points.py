@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+
 from otelml.semconv import SERVICE_INSTANCE_ID, SERVICE_NAME
 from otelml.viewer.queries.window import NS_PER_S, NotFoundError, Slots, Window
 from otelml.viewer.records import Buckets, attributes_of, label, plain
 from otelml.viewer.store import COARSE_S, decode_buckets
 
 MAX_SERIES = 5000
+_SCOPE_NAME, _SCOPE_VERSION = "otel.scope.name", "otel.scope.version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,16 @@ class Added(NamedTuple):
 
 
 @functools.lru_cache(maxsize=20_000)
-def _labels(key: bytes, service: str, instance: str) -> dict[str, str]:
+def _labels(key: bytes, service: str, instance: str, scope: bytes | None) -> dict[str, str]:
     found = {pair.key: label(plain(pair.value)) for pair in attributes_of(key)}
     found.setdefault(SERVICE_NAME, service)
     if instance:
         found.setdefault(SERVICE_INSTANCE_ID, instance)
+    if scope is not None:
+        message = InstrumentationScope.FromString(scope)
+        found.setdefault(_SCOPE_NAME, message.name)
+        if message.version:
+            found.setdefault(_SCOPE_VERSION, message.version)
     return found
 
 
@@ -54,16 +62,20 @@ def find_series(connection: sqlite3.Connection, name: str) -> list[Series]:
         NotFoundError: There is no such metric.
     """
     rows = connection.execute(
-        "SELECT series.id, kind, unit, attributes, service, instance, series.last_ns FROM metrics"
-        " JOIN series ON series.metric=metrics.id JOIN resources ON resources.id=series.resource"
+        "SELECT series.id, kind, unit, attributes, service, instance, series.last_ns, scopes.raw"
+        " FROM metrics JOIN series ON series.metric=metrics.id"
+        " JOIN resources ON resources.id=series.resource"
+        " LEFT JOIN scopes ON scopes.id=series.scope"
         " WHERE metrics.name=? ORDER BY series.last_ns DESC LIMIT ?",
         (name, MAX_SERIES),
     ).fetchall()
     if not rows:
         raise NotFoundError(f"no metric {name!r} is stored")
     kind, unit = rows[0][1], rows[0][2]
+    # Nearly always there is one scope, and its name would only be noise.
+    several = len({row[7] for row in rows if row[7] is not None}) > 1
     return [
-        Series(row[0], kind, unit, _labels(row[3], row[4], row[5]), row[6])
+        Series(row[0], kind, unit, _labels(*row[3:6], row[7] if several else None), row[6])
         for row in rows
         if row[1] == kind and row[2] == unit
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from otelml.viewer.records import COUNTER, GAUGE, SUMMARY, UPDOWN, Buckets, MetricRows, PointRow
 from otelml.viewer.store import buckets as bk
@@ -19,6 +20,8 @@ from otelml.viewer.store.coarse import CoarseWriter
 # would put hours of increase into one step, so its first point is only a baseline.
 _YOUNG_NS = 300 * 1_000_000_000
 _KEPT = 50_000
+# What tells series apart, by the ids of metric, resource and scope, and the attributes.
+SeriesKey: TypeAlias = tuple[int, int, int, bytes]
 
 
 @dataclass(slots=True)
@@ -51,7 +54,7 @@ class MetricWriter:
         self._connection = connection
         self._catalog = catalog
         self._metrics: dict[tuple[str, str, str], int] = {}
-        self._series: dict[tuple[int, int, bytes], Series] = {}
+        self._series: dict[SeriesKey, Series] = {}
         self._layouts: dict[tuple[float, ...], int] = {}
         self._senders: set[tuple[int, int]] = set()
         self._coarse = CoarseWriter(connection)
@@ -76,9 +79,11 @@ class MetricWriter:
         for metric in metrics:
             metric_id = self._metric(metric)
             resource = self._catalog.resource(metric.origin)
+            scope = self._catalog.scope(metric.origin)
             watched = self._is_watched(metric_id, resource)
             for point in metric.points:
-                series = self._find_series(metric_id, resource, point.attributes, watched=watched)
+                key = (metric_id, resource, scope, point.attributes)
+                series = self._find_series(key, watched=watched)
                 if point.time_ns <= series.last_ns:
                     continue
                 rows.append(self._row(series, metric, point))
@@ -139,23 +144,23 @@ class MetricWriter:
         ).fetchone()
         return row is not None
 
-    def _find_series(self, metric: int, resource: int, key: bytes, *, watched: bool) -> Series:
-        found = self._series.get((metric, resource, key))
+    def _find_series(self, key: SeriesKey, *, watched: bool) -> Series:
+        found = self._series.get(key)
         if found is not None:
             return found
         row = self._connection.execute(
-            "SELECT id FROM series WHERE metric=? AND resource=? AND attributes=?",
-            (metric, resource, key),
+            "SELECT id FROM series WHERE metric=? AND resource=? AND scope=? AND attributes=?", key
         ).fetchone()
         if row is None:
             (number,) = self._connection.execute(
-                "INSERT INTO series(metric, resource, attributes) VALUES(?,?,?) RETURNING id",
-                (metric, resource, key),
+                "INSERT INTO series(metric, resource, scope, attributes) VALUES(?,?,?,?)"
+                " RETURNING id",
+                key,
             ).fetchone()
             found = Series(number, born_watched=watched)
         else:
             found = self._resume(int(row[0]))
-        self._series[metric, resource, key] = found
+        self._series[key] = found
         return found
 
     def _resume(self, number: int) -> Series:

@@ -22,3 +22,12 @@ def oldest_ns(connection: sqlite3.Connection, most_series: int = _ALL) -> int | 
         (most_series,),
     ).fetchone()
     return None if row[0] is None else int(row[0])
+
+
+def newest_ns(connection: sqlite3.Connection) -> int | None:
+    """Return the time of the newest trace, log record or point; None where nothing is stored."""
+    row = connection.execute(
+        "SELECT max(t) FROM (SELECT max(start_ns) AS t FROM traces"
+        " UNION ALL SELECT max(time_ns) FROM logs UNION ALL SELECT max(last_ns) FROM series)"
+    ).fetchone()
+    return None if row[0] is None else int(row[0])

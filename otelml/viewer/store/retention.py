@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
+from otelml.viewer.store.file import database_bytes, wal_bytes
 from otelml.viewer.store.oldest import oldest_ns
 from otelml.viewer.store.resolutions import COARSE_S
 
 _NS = 1_000_000_000
 _TRACES_A_STEP = 200
 _ROWS_A_STEP = 2000
+_PAGES_A_STEP = 64
+# Deleting begins a little below the bound: pages that were just freed are still on the disk.
+_FILL = 0.85
 # These deletions read whole tables.
 _TIDY_EVERY_NS = 60 * _NS
 
@@ -20,11 +25,19 @@ class Retention:
     Args:
         connection: The writer's connection.
         age_s: Seconds after which data goes, by its own timestamps.
-        size_bytes: Bytes of the database's used pages above which the oldest data goes.
+        size_bytes: Bytes above which the oldest data goes.
+        path: The database's file.
     """
 
-    def __init__(self, connection: sqlite3.Connection, age_s: float, size_bytes: int) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        age_s: float,
+        size_bytes: int,
+        path: Path,
+    ) -> None:
         self._connection = connection
+        self._path = path
         self._age_ns = int(age_s * _NS)
         self._size_bytes = size_bytes
         self._next_tidy_ns = 0
@@ -32,11 +45,21 @@ class Retention:
         self.tidied = False
 
     def used_bytes(self) -> int:
-        """Return the size of the pages that hold data."""
+        """Return the size of the pages that hold data, and of what waits to be folded in."""
         (page_size,) = self._connection.execute("PRAGMA page_size").fetchone()
         (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
         (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
-        return int(page_size) * (int(pages) - int(free))
+        return int(page_size) * (int(pages) - int(free)) + wal_bytes(self._path)
+
+    def shrink(self) -> None:
+        """Give free pages back to the disk where it holds too much, a few at a time.
+
+        To be called outside a transaction. The file itself shrinks when it is next folded in.
+        """
+        if database_bytes(self._path) > self._size_bytes:
+            # By execute() it would free a single page.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_A_STEP})")
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def step(self, now_ns: int) -> dict[str, int]:
         """Delete a small part of what is too old or too much, inside the open transaction.
@@ -50,7 +73,7 @@ class Retention:
             self._next_tidy_ns = now_ns + _TIDY_EVERY_NS
             self._delete_sums(cutoff_ns)
             self.tidied = True
-        if not any(gone.values()) and self.used_bytes() > self._size_bytes:
+        if not any(gone.values()) and self.used_bytes() > _FILL * self._size_bytes:
             began_ns = oldest_ns(self._connection)
             if began_ns is not None:
                 # A sliver of the remaining time span: all signals lose the same period.

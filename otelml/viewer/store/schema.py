@@ -1,4 +1,4 @@
-"""The SQLite schema; a database file is opened safely, and by one viewer at a time."""
+"""The SQLite schema, and how a database is opened."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ import time
 from pathlib import Path
 
 from otelml.exceptions import ConfigurationError
+from otelml.viewer.store.file import APPLICATION_ID, BESIDE, SCHEMA, refuse_foreign
 
-APPLICATION_ID = 0x6F746D6C
-SCHEMA = 1
-_HEADER = b"SQLite format 3\x00"
+_PAGE_BYTES = 8192
+# Pages that may wait to be folded in: as many as that, or this part of the bound.
+_WAL_PAGES, _LEAST_WAL_PAGES, _WAL_SHARE = 4000, 64, 16
 _logger = logging.getLogger("otelml.viewer")
 
+_SERIES = """
+CREATE TABLE series(
+  id INTEGER PRIMARY KEY, metric INTEGER, resource INTEGER, scope INTEGER, attributes BLOB,
+  last_ns INTEGER, UNIQUE(metric, resource, scope, attributes));
+"""
 _TABLES = """
 CREATE TABLE resources(
   id INTEGER PRIMARY KEY, key BLOB UNIQUE, raw BLOB, service TEXT, instance TEXT);
@@ -52,9 +58,6 @@ CREATE TABLE rollups(
 CREATE TABLE metrics(
   id INTEGER PRIMARY KEY, name TEXT, unit TEXT, kind TEXT, description TEXT, delta INTEGER,
   last_ns INTEGER, UNIQUE(name, unit, kind));
-CREATE TABLE series(
-  id INTEGER PRIMARY KEY, metric INTEGER, resource INTEGER, attributes BLOB, last_ns INTEGER,
-  UNIQUE(metric, resource, attributes));
 CREATE TABLE layouts(id INTEGER PRIMARY KEY, bounds BLOB UNIQUE);
 CREATE TABLE points(
   series INTEGER, time_ns INTEGER, start_ns INTEGER, value REAL, count INTEGER,
@@ -80,27 +83,40 @@ CREATE TABLE totals(name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
 """
 
 
-def open_writer(path: Path, *, durable: bool = True) -> sqlite3.Connection:
+_TO_2 = (
+    "BEGIN IMMEDIATE; ALTER TABLE series RENAME TO old_series;"  # noqa: S608 - constants
+    + _SERIES
+    + "INSERT INTO series SELECT id, metric, resource, 0, attributes, last_ns FROM old_series;"
+    + "DROP TABLE old_series; PRAGMA user_version=2; COMMIT;"
+)
+
+
+def open_writer(path: Path, *, durable: bool = True, size_bytes: int = 0) -> sqlite3.Connection:
     """Open the database for writing; create it where there is none.
 
     A damaged database of the viewer is moved aside and a new one begun; a file that is not the
     viewer's is never touched.
 
+    Args:
+        path: The file.
+        durable: Whether it should survive a power cut.
+        size_bytes: How large it may grow; what is not yet folded in stays a small part of that.
+
     Raises:
         ConfigurationError: The file is something else, newer, in use or cannot be written.
     """
-    _refuse_foreign(path)
+    refuse_foreign(path)
     try:
-        return _open(path, durable=durable)
+        return _open(path, durable, size_bytes)
     except sqlite3.OperationalError as error:
         raise ConfigurationError(f"--db {path}: cannot be opened: {error}") from error
     except sqlite3.DatabaseError as error:
         aside = path.with_name(f"{path.name}.damaged-{int(time.time())}")
         path.rename(aside)
-        for suffix in ("-wal", "-shm"):
+        for suffix in BESIDE:
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         _logger.warning("%s is damaged (%s): kept as %s, starting anew", path, error, aside)
-        return _open(path, durable=durable)
+        return _open(path, durable, size_bytes)
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -114,76 +130,29 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def lock(path: Path) -> sqlite3.Connection:
-    """Hold an exclusive lock beside the database, which ends with the process on every system."""
-    beside = path.with_name(path.name + "-lock")
-    try:
-        # Telemetry is its owner's; what sqlite lays beside a database has the database's mode.
-        for file in (path, beside):
-            file.touch(0o600)
-        connection = sqlite3.connect(
-            beside, isolation_level=None, check_same_thread=False, timeout=0
-        )
-        connection.execute("BEGIN EXCLUSIVE")
-    except (sqlite3.OperationalError, OSError) as error:
-        reason = "another viewer uses it" if "locked" in str(error) else str(error)
-        raise ConfigurationError(f"--db {path}: {reason}") from error
-    return connection
-
-
-def database_bytes(path: Path) -> int:
-    """Return how large a database is on disk, with what it has not yet folded in."""
-    return _size(path) + _size(path.with_name(path.name + "-wal"))
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _refuse_foreign(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            header = file.read(100)
-    except FileNotFoundError:
-        if not path.parent.is_dir():
-            raise ConfigurationError(f"--db {path}: there is no folder {path.parent}") from None
-        return
-    except OSError as error:
-        raise ConfigurationError(f"--db {path}: cannot be read: {error.strerror}") from error
-    if not header:
-        return
-    # SQLite's own header: the application id is at byte 68, the user version at byte 60.
-    application = int.from_bytes(header[68:72], "big")
-    if not header.startswith(_HEADER) or application != APPLICATION_ID:
-        raise ConfigurationError(f"--db {path}: not a database of otelml's viewer; left as it is")
-    version = int.from_bytes(header[60:64], "big")
-    if version > SCHEMA:
-        raise ConfigurationError(
-            f"--db {path}: written by a newer otelml (schema {version}, this one knows {SCHEMA})"
-        )
-
-
-def _open(path: Path, *, durable: bool) -> sqlite3.Connection:
+def _open(path: Path, durable: bool, size_bytes: int) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1)
+    pages = min(_WAL_PAGES, max(_LEAST_WAL_PAGES, size_bytes // _WAL_SHARE // _PAGE_BYTES))
     try:
-        connection.execute("PRAGMA page_size=8192")
+        connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            # Before there is a WAL, so that the file says whose it is from its first commit on.
+            connection.executescript(
+                f"BEGIN IMMEDIATE;{_TABLES}{_SERIES}PRAGMA application_id={APPLICATION_ID};"
+                f"PRAGMA user_version={SCHEMA};COMMIT;"
+            )
         connection.execute("PRAGMA journal_mode=WAL")
         # A temporary database need not survive a power cut.
         connection.execute(f"PRAGMA synchronous={'NORMAL' if durable else 'OFF'}")
         connection.execute("PRAGMA cache_size=-65536")
-        connection.execute("PRAGMA wal_autocheckpoint=4000")
+        connection.execute(f"PRAGMA wal_autocheckpoint={pages}")
+        connection.execute(f"PRAGMA journal_size_limit={pages * _PAGE_BYTES}")
         connection.execute("PRAGMA temp_store=MEMORY")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            connection.executescript(
-                f"BEGIN IMMEDIATE;{_TABLES}PRAGMA application_id={APPLICATION_ID};"
-                f"PRAGMA user_version={SCHEMA};COMMIT;"
-            )
-        else:
+        if version:
             _check(connection)
+            _migrate(connection, version)
     except BaseException:
         connection.close()
         raise
@@ -194,3 +163,9 @@ def _check(connection: sqlite3.Connection) -> None:
     row = connection.execute("PRAGMA quick_check(1)").fetchone()
     if row != ("ok",):
         raise sqlite3.DatabaseError(str(row[0] if row else "no answer"))
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring an older database to this schema."""
+    if version < SCHEMA:
+        connection.executescript(_TO_2)

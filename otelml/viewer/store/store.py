@@ -20,10 +20,12 @@ from pathlib import Path
 from otelml.exceptions import OtelmlError
 from otelml.viewer.records import Batch
 from otelml.viewer.store.catalog import Catalog
+from otelml.viewer.store.file import database_bytes, lock, resolved
 from otelml.viewer.store.log_writer import LogWriter
 from otelml.viewer.store.metric_writer import MetricWriter
+from otelml.viewer.store.oldest import newest_ns
 from otelml.viewer.store.retention import Retention
-from otelml.viewer.store.schema import database_bytes, lock, open_reader, open_writer
+from otelml.viewer.store.schema import open_reader, open_writer
 from otelml.viewer.store.span_writer import SpanWriter
 
 _logger = logging.getLogger("otelml.viewer")
@@ -66,12 +68,14 @@ class Store:
         if path is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="otelml-view-")
             path = Path(self._temporary.name) / "telemetry.db"
-        self.path = path
+        self.path = path = resolved(path)
         self.retention_s, self.max_bytes = retention_s, int(max_size_mb * 1024 * 1024)
         self._queue_items, self._queue_wait_s = queue_items, queue_wait_s
         self._lock_connection = lock(path)
         try:
-            self._connection = open_writer(path, durable=self._temporary is None)
+            self._connection = open_writer(
+                path, durable=self._temporary is None, size_bytes=self.max_bytes
+            )
         except BaseException:
             self._lock_connection.close()
             raise
@@ -80,7 +84,7 @@ class Store:
         self._spans = SpanWriter(self._connection, catalog)
         self._metrics = MetricWriter(self._connection, catalog)
         self._logs = LogWriter(self._connection, catalog)
-        self._retention = Retention(self._connection, retention_s, self.max_bytes)
+        self._retention = Retention(self._connection, retention_s, self.max_bytes, path)
         self.totals: Counter[str] = Counter(
             dict(self._connection.execute("SELECT name, value FROM totals"))
         )
@@ -91,7 +95,8 @@ class Store:
         self._pending: list[tuple[Batch, Future[None]]] = []
         self._pending_items = 0
         self._closing = False
-        self.last_received: float | None = None
+        newest = newest_ns(self._connection)
+        self.last_received: float | None = None if newest is None else newest / 1e9
         self.version = 0
         self.dropped = self.rejected = 0
         self._last_drop = -_RECENT_S
@@ -218,6 +223,7 @@ class Store:
                 gone.subtract(step)
             self._add_totals(gone)
             self._connection.execute("COMMIT")
+            self._retention.shrink()
         except sqlite3.Error as error:
             _logger.warning("the viewer could not delete old data: %s", error)
             self._rollback()

@@ -190,11 +190,11 @@ def test_data_beyond_its_age_goes(open_store, seed):
 def test_data_beyond_its_size_goes_oldest_first(open_store, seed):
     """The newest is still there."""
     now = time.time_ns()
-    store = open_store(max_size_mb=1.5)
+    store = open_store(max_size_mb=4)
     fleet = seed.Fleet(now - 3000 * NS)
     for index in range(40):
         put(store, fleet.period(now - (400 - index * 10) * NS, now - (390 - index * 10) * NS))
-    wait_for(lambda: store._retention.used_bytes() <= 1.5 * 2**20)
+    wait_for(lambda: store._retention.used_bytes() <= 4 * 2**20)
     with store.reader() as connection:
         oldest, newest = connection.execute(
             "SELECT min(start_ns), max(start_ns) FROM traces"
