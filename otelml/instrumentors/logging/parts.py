@@ -10,6 +10,7 @@ import json
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -121,7 +122,8 @@ def _without_traceback(message: str, record: logging.LogRecord) -> str:
         return head
     info = record.exc_info
     if isinstance(info, tuple) and info[0] is not None:
-        last = quietly(_PLAIN.formatException, info, default="").rpartition("\n")[2]
+        lines = quietly(traceback.format_exception_only, info[0], info[1], default=[])
+        last = "".join(lines).rstrip("\n")
         return message.rstrip("\n").removesuffix(f"\n{last}") if last else message
     return message
 
