@@ -89,14 +89,20 @@ def logging_state() -> Iterator[None]:
         for name, logger in manager.loggerDict.items()
         if isinstance(logger, logging.Logger)
     }
-    kind, factory, disabled = logging.getLoggerClass(), logging.getLogRecordFactory(), manager.disable
+    kind, factory, disabled = (
+        logging.getLoggerClass(),
+        logging.getLogRecordFactory(),
+        manager.disable,
+    )
     yield
     logging.setLoggerClass(kind)
     logging.setLogRecordFactory(factory)
     logging.disable(disabled)
     for name, logger in manager.loggerDict.items():
         if isinstance(logger, logging.Logger):
-            values, handlers = before.get(name, ({"disabled": False, "level": 0, "propagate": True}, []))
+            values, handlers = before.get(
+                name, ({"disabled": False, "level": 0, "propagate": True}, [])
+            )
             for key, value in values.items():
                 setattr(logger, key, value)
             logger.handlers[:] = handlers
@@ -122,7 +128,12 @@ def lines(capsys) -> list[dict]:
 def event(number: int = 1) -> None:
     """Log the event of a prediction as the worker does."""
     write_record(
-        EVENTS, logging.INFO, f"event {number}", {EVENT_NAME: EVENT_PREDICTION}, None, time.time_ns()
+        EVENTS,
+        logging.INFO,
+        f"event {number}",
+        {EVENT_NAME: EVENT_PREDICTION},
+        None,
+        time.time_ns(),
     )
 
 

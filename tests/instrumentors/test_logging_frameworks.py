@@ -155,7 +155,9 @@ def test_djangos_logging(sink, capsys, kept, when):
     if when == "after":
         django.utils.log.configure_logging("logging.config.dictConfig", config)
     logging.getLogger("django.request").disabled = False
-    logging.getLogger("django.request").error("Internal Server Error: %s", "/", extra={"status_code": 500})
+    logging.getLogger("django.request").error(
+        "Internal Server Error: %s", "/", extra={"status_code": 500}
+    )
     logging.getLogger(f"app.of_django.{kept}.{when}").warning("m")
     event()
     found = lines(capsys)

@@ -25,6 +25,9 @@ from rich.logging import RichHandler
 
 from tests.instrumentors._logs import ROOT, lines, messages
 
+# It closes, with all handlers, the stream that was stderr when it was imported: pytest's.
+absl_logging.get_absl_handler().python_handler.stream = io.StringIO()
+
 pytestmark = pytest.mark.usefixtures("logging_state")
 
 
@@ -150,7 +153,8 @@ def test_structlogs_print_logger_is_left_alone(sink, capsys, structured):
     """What does not go through logging is printed as it was, and not exported."""
     sink.start()
     structured.configure(
-        processors=[structlog.processors.JSONRenderer()], logger_factory=structlog.PrintLoggerFactory()
+        processors=[structlog.processors.JSONRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(),
     )
     structured.get_logger().info("m", rows=3)
     assert capsys.readouterr().out == '{"rows": 3, "event": "m"}\n'
@@ -185,7 +189,8 @@ def test_a_mapping_as_message(sink, log, capsys, given, message, rest):
 
 
 @pytest.mark.parametrize(
-    "text", ['{"a": 1}', "{not json}", '{"event": 3}', "{}", '{"event"', "[1]", '"event"', "{" * 9000]
+    "text",
+    ['{"a": 1}', "{not json}", '{"event": 3}', "{}", '{"event"', "[1]", '"event"', "{" * 9000],
 )
 def test_other_json_as_message_is_text(sink, log, capsys, text):
     """What is no rendered event stays the message that it is."""
@@ -196,7 +201,7 @@ def test_other_json_as_message_is_text(sink, log, capsys, text):
 
 @pytest.fixture
 def guru():
-    """loguru without sinks, and with its own again."""
+    """A loguru without sinks, and with its own again."""
     loguru.logger.remove()
     yield loguru.logger
     loguru.logger.remove()
@@ -204,14 +209,14 @@ def guru():
 
 
 class Propagate(logging.Handler):
-    """loguru's recipe for handing its records to logging."""
+    """The recipe of loguru for handing its records to logging."""
 
     def emit(self, record):
         logging.getLogger(record.name).handle(record)
 
 
 class Intercept(logging.Handler):
-    """loguru's recipe for taking the records of logging."""
+    """The recipe of loguru for taking the records of logging."""
 
     def emit(self, record):
         level = record.levelname
@@ -228,7 +233,11 @@ def test_logurus_message_is_the_message(sink, capsys, guru):
     guru.add(Propagate(), format="{message}")
     guru.bind(rows=3).info("scored {}", "it")
     (line,) = lines(capsys)
-    assert (line["message"], line["extra"], sink.bodies) == ("scored it", {"rows": 3}, ["scored it"])
+    assert (line["message"], line["extra"], sink.bodies) == (
+        "scored it",
+        {"rows": 3},
+        ["scored it"],
+    )
 
 
 @pytest.mark.parametrize("arguments", [("wrong",), ("two\nlines",), ()])
@@ -300,7 +309,7 @@ def test_python_json_logger(sink, log, capsys, stream):
 
 @pytest.mark.parametrize("stderr", [True, False])
 def test_rich(sink, log, capsys, stderr):
-    """rich's handler on stdout owns it; on stderr it has no say."""
+    """The handler of rich on stdout owns it; on stderr it has no say."""
     sink.start()
     ROOT.addHandler(RichHandler(console=Console(stderr=stderr, width=200)))
     log.warning("m")
@@ -311,7 +320,7 @@ def test_rich(sink, log, capsys, stderr):
 
 @pytest.mark.parametrize("stream", ["stderr", "stdout"])
 def test_absl(sink, capsys, monkeypatch, stream):
-    """absl's handler writes where it is told to; its message is the message."""
+    """The handler of absl writes where it is told to; its message is the message."""
     sink.start()
     absl_flags.FLAGS.mark_as_parsed()
     python_handler = absl_logging.get_absl_handler().python_handler

@@ -46,7 +46,7 @@ def by_listen(sent: bytes) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = logging.config.listen(port)
+    server = logging.config.listen(port)  # noqa: S612 - what is tested
     server.daemon = True
     server.start()
     server.ready.wait(5)
@@ -60,6 +60,10 @@ def by_listen(sent: bytes) -> None:
 
 def replaced(handlers):
     ROOT.handlers = handlers
+
+
+def cleared():
+    ROOT.handlers.clear()
 
 
 WAYS = {
@@ -77,10 +81,10 @@ WAYS = {
     ),
     "listen, ini": lambda: by_listen(INI.encode()),
     "listen, dict": lambda: by_listen(b'{"version": 1, "root": {"handlers": []}}'),
-    "basicConfig, early": lambda: basicConfig(),
+    "basicConfig, early": basicConfig,
     "basicConfig, forced, early": lambda: basicConfig(force=True),
     "basicConfig, forced, late": lambda: logging.basicConfig(force=True),
-    "handlers cleared": lambda: ROOT.handlers.clear(),
+    "handlers cleared": cleared,
     "handlers replaced": lambda: replaced([]),
     "handlers removed": lambda: [ROOT.removeHandler(handler) for handler in list(ROOT.handlers)],
     "formats set": lambda: [h.setFormatter(logging.Formatter("%(name)s")) for h in ROOT.handlers],
@@ -158,7 +162,9 @@ def test_a_disabled_logger_of_the_app_stays_silent(sink, log, capsys, keep):
     assert messages(capsys) == sink.bodies == (["m"] if keep else [])
 
 
-@pytest.mark.parametrize("level", [logging.DEBUG, logging.WARNING, logging.CRITICAL, logging.NOTSET])
+@pytest.mark.parametrize(
+    "level", [logging.DEBUG, logging.WARNING, logging.CRITICAL, logging.NOTSET]
+)
 def test_the_root_level_is_for_the_apps_records(sink, log, capsys, level):
     """Its own are hidden as ever; a prediction's event is for us alone then."""
     sink.start()
@@ -340,7 +346,11 @@ def test_stdlib_functions_add_no_handler(sink, capsys):
 
 def test_shutdown_restores_everything(sink, reconfigure):
     """After any of it, what is ours is gone and the rest is as it would be without us."""
-    methods = (logging.Logger.callHandlers, logging.basicConfig, logging.handlers.QueueListener.start)
+    methods = (
+        logging.Logger.callHandlers,
+        logging.basicConfig,
+        logging.handlers.QueueListener.start,
+    )
     kinds = (type(EVENTS), EVENTS.disabled, ROOT.parent)
     sink.start()
     reconfigure()

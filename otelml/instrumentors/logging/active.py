@@ -52,7 +52,7 @@ class Active:
         self._json = StdoutHandler(service, self.take_late) if options.json else None
         self._otlp = OtlpHandler(provider) if options.otlp and provider is not None else None
         self._lowered: _RootLevel | None = None
-        self._above = logging.Logger("otelml.above_root")
+        self._above = logging.Logger("otelml.above_root")  # noqa: LOG001 - in no tree that a configuration walks
         self._own = OwnLoggers()
 
     def start(self) -> None:
@@ -105,7 +105,7 @@ class Active:
             return
         on_the_way = _handlers_of(logger, record)
         if self._json is not None and not any(map(writes_to_stdout, on_the_way)):
-            _guard.call("log output", self._json.write, record)
+            self._json.write(record)
         if (
             self._otlp is not None
             and not is_of_opentelemetry(record)
@@ -121,8 +121,11 @@ class Active:
 
     def take_late(self, record: logging.LogRecord) -> None:
         """Take a record whose logger does not call us: someone else replaced its method."""
+        if not claim(record):
+            return
         logger: Any = root.manager.loggerDict.get(record.name)
-        self.take_hidden(logger if isinstance(logger, logging.Logger) else root, record)
+        logger = logger if isinstance(logger, logging.Logger) else root
+        _guard.call("log output", self.take, logger, record)
 
 
 def is_of_opentelemetry(record: logging.LogRecord) -> bool:
@@ -136,9 +139,9 @@ def _handlers_of(logger: logging.Logger, record: logging.LogRecord) -> list[logg
     at: logging.Logger | None = logger
     while at is not None and at is not root:
         if at.handlers:
-            found += reach(handler for handler in at.handlers if handler.level <= record.levelno)
+            found += reach([h for h in at.handlers if h.level <= record.levelno])
         at = at.parent if at.propagate else None
-    if root.handlers and (at is root):
+    if at is root and root.handlers:
         found += reach(root.handlers)
     return found
 

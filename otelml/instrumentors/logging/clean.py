@@ -37,6 +37,7 @@ class Cleaner:
         self._path: set[int] = set()
 
     def clean(self, value: Any, depth: int = 0) -> Any:
+        """Return a value as :func:`clean` does, out of what is left of the budget."""
         self._left -= 1
         if _is_clean(value):
             return value
@@ -132,6 +133,7 @@ def _number(value: float) -> float | str:
 
 
 def text_of(text: str) -> str:
+    """Return a text that other systems can read, cut where it is too long for a line."""
     if len(text) > _MAX_TEXT:
         text = f"{text[:_MAX_TEXT]}… (+{len(text) - _MAX_TEXT} characters)"
     if text.isascii():
@@ -144,6 +146,7 @@ def text_of(text: str) -> str:
 
 
 def unprintable(value: object) -> str:
+    """Return what stands for a value that raises when it is shown."""
     return f"<unprintable {quietly(lambda: str(type(value).__name__), default='object')}>"
 
 

@@ -56,7 +56,7 @@ def _call_handlers(original: Callable[[logging.Logger, logging.LogRecord], None]
         written = is_being_written(record)
         if written:
             return
-        ours = written is None and _guard.call("log output", active.claims, self, record)
+        ours = written is None and active.claims(self, record)
         try:
             if not active.hides(self, record):
                 original(self, record)
@@ -65,10 +65,10 @@ def _call_handlers(original: Callable[[logging.Logger, logging.LogRecord], None]
                 _guard.call("log output", active.take, self, record)
 
     # Handlers that look for the caller (loguru's recipe) skip the frames of logging's own file.
-    callHandlers.__code__ = callHandlers.__code__.replace(
-        co_filename=logging.Logger.handle.__code__.co_filename
-    )
-    return callHandlers
+    wrapper: Any = callHandlers
+    filename = logging.Logger.handle.__code__.co_filename
+    wrapper.__code__ = wrapper.__code__.replace(co_filename=filename)
+    return wrapper
 
 
 def _basic_config(original: Callable[..., None]) -> Any:

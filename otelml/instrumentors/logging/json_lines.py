@@ -94,9 +94,10 @@ class StdoutHandler(logging.Handler):
         self.setFormatter(JsonLineFormatter(service_name))
         self._take = take
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Hand on a record that was not seen on its way here."""
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Hand on a record; it is written, if at all, by ``write``."""
         self._take(record)
+        return True
 
     def write(self, record: logging.LogRecord) -> None:
         """Write the line of a record."""
@@ -108,7 +109,14 @@ class StdoutHandler(logging.Handler):
             self.release()
 
 
-_writing = threading.local()
+class _Writing(threading.local):
+    """What this thread is writing, and whether stdout has logged it."""
+
+    line: str | None = None
+    came_back = False
+
+
+_writing = _Writing()
 
 
 def is_being_written(record: logging.LogRecord) -> bool | None:
@@ -116,7 +124,7 @@ def is_being_written(record: logging.LogRecord) -> bool | None:
 
     None where this thread writes no line.
     """
-    line: str | None = getattr(_writing, "line", None)
+    line = _writing.line
     if line is None:
         return None
     if line in str(quietly(record.getMessage)):

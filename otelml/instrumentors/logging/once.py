@@ -27,11 +27,12 @@ class _Claimed(int):
 
 def claim(record: logging.LogRecord) -> bool:
     """Mark a record; return False where it was marked before under the name that it has."""
-    number: Any = record.lineno
-    if type(number) is _Claimed and number.name == record.name:
-        return False
-    if isinstance(number, int):
-        claimed = _Claimed(number)
-        claimed.name = record.name
-        record.lineno = claimed
+    number: Any = getattr(record, "lineno", None)
+    if type(number) is _Claimed:
+        if number.name == record.name:
+            return False
+    elif type(number) is not int:
+        return True
+    record.lineno = mark = _Claimed(number)
+    mark.name = record.name
     return True

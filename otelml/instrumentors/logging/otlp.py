@@ -21,14 +21,22 @@ if TYPE_CHECKING:
 
 __all__ = ["OtlpHandler", "is_exporting"]
 
-_exporting = threading.local()
 _MAX_ATTRIBUTES = 128  # the specification's default limit
 _SEVERITY_TEXT = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 
 
+class _Exporting(threading.local):
+    """Whether this thread is handing a record to the provider."""
+
+    active = False
+
+
+_exporting = _Exporting()
+
+
 def is_exporting() -> bool:
     """Return whether this thread is handing a record to the provider."""
-    return getattr(_exporting, "active", False)
+    return _exporting.active
 
 
 class OtlpHandler(LoggingHandler):  # type: ignore[misc] # upstream has no types

@@ -6,11 +6,12 @@ handler.
 
 from __future__ import annotations
 
+import functools
 import gc
 import logging
 import logging.handlers
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 from weakref import WeakSet
 
@@ -42,14 +43,22 @@ def find_listeners(root: logging.Logger) -> None:
                 note_listener(thing)
 
 
-def reach(handlers: Iterable[logging.Handler], depth: int = 0) -> Iterator[logging.Handler]:
-    """Yield handlers, and those that they pass their records to."""
-    for handler in handlers:
-        yield handler
-        if depth < _MAX_DEPTH:
-            behind = _behind(handler)
-            if behind:
-                yield from reach(behind, depth + 1)
+def reach(handlers: Iterable[logging.Handler], depth: int = 0) -> list[logging.Handler]:
+    """Return handlers, and those that they pass their records to."""
+    found = list(handlers)
+    if depth < _MAX_DEPTH:
+        for handler in tuple(found):
+            kind: Any = type(handler)
+            if _passes_on(kind):
+                found += reach(_behind(handler), depth + 1)
+    return found
+
+
+@functools.lru_cache(maxsize=256)
+def _passes_on(kind: Any) -> bool:
+    # MemoryHandler has a target, absl's handler another one
+    passing = ("setTarget", "python_handler")
+    return issubclass(kind, logging.handlers.QueueHandler) or any(hasattr(kind, n) for n in passing)
 
 
 def _behind(handler: logging.Handler) -> list[Any]:
@@ -57,30 +66,43 @@ def _behind(handler: logging.Handler) -> list[Any]:
         return [
             behind
             for listener in tuple(_listeners)
-            if listener.queue is handler.queue and getattr(listener, "_thread", listener)
+            if listener.queue is handler.queue and _runs(listener)
             for behind in listener.handlers
         ]
-    # MemoryHandler's, and that of absl's handler
     inner = getattr(handler, "target", None) or getattr(handler, "python_handler", None)
     return [inner] if isinstance(inner, logging.Handler) else []
 
 
+def _runs(listener: Any) -> bool:
+    return getattr(listener, "_thread", listener) is not None
+
+
 def is_otel_handler(handler: logging.Handler) -> bool:
     """Return whether a handler exports records by OpenTelemetry: the SDK's or contrib's."""
+    kind: Any = type(handler)
+    return _exports(kind)
+
+
+@functools.lru_cache(maxsize=256)
+def _exports(kind: Any) -> bool:
     return any(
         base.__name__ == "LoggingHandler" and base.__module__.startswith("opentelemetry.")
-        for base in type(handler).__mro__
+        for base in kind.__mro__
     )
 
 
 def writes_to_stdout(handler: logging.Handler) -> bool:
     """Return whether what a handler writes is seen on the process's standard output."""
-    console = getattr(handler, "console", None)  # as rich's handler has
-    stream: Any = getattr(handler, "stream", None) or getattr(console, "file", None)
+    stream: Any = getattr(handler, "stream", None)
     if stream is None:
-        return False
+        console = getattr(handler, "console", None)  # as rich's handler has
+        stream = getattr(console, "file", None)
+        if stream is None:
+            return False
     if stream is sys.stdout or stream is sys.__stdout__:
         return True
+    if stream is sys.stderr or stream is sys.__stderr__:
+        return False
     if getattr(handler, "baseFilename", None) in _PATHS_OF_STDOUT:
         return True
     return bool(quietly(_descriptor, stream) == _STDOUT)

@@ -122,8 +122,8 @@ def _without_traceback(message: str, record: logging.LogRecord) -> str:
         return head
     info = record.exc_info
     if isinstance(info, tuple) and info[0] is not None:
-        lines = quietly(traceback.format_exception_only, info[0], info[1], default=[])
-        last = "".join(lines).rstrip("\n")
+        lines: list[str] | None = quietly(traceback.format_exception_only, info[0], info[1])
+        last = "".join(lines or ()).rstrip("\n")
         return message.rstrip("\n").removesuffix(f"\n{last}") if last else message
     return message
 
