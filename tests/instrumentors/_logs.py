@@ -139,3 +139,8 @@ def event(number: int = 1) -> None:
 
 def messages(capsys) -> list[str]:
     return [line["message"] for line in lines(capsys)]
+
+
+def config(**more):
+    handlers = {"h": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"}}
+    return {"version": 1, "handlers": handlers, "root": {"handlers": ["h"]}, **more}
