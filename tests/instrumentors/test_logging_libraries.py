@@ -299,10 +299,8 @@ def test_python_json_logger(sink, log, capsys, stream):
         theirs, ours = captured.err, captured.out
         assert [json.loads(line)["message"] for line in ours.splitlines()] == ["m", "n"]
     assert [json.loads(line) for line in theirs.splitlines()] == [
-        {"message": "m", "rows": 1, "tenant": "t1", "taskName": None}
-        if sys.version_info >= (3, 12)
-        else {"message": "m", "rows": 1, "tenant": "t1"},
-        {"message": "n", "taskName": None} if sys.version_info >= (3, 12) else {"message": "n"},
+        {"message": "m", "rows": 1, "tenant": "t1"},
+        {"message": "n"},
     ]
     assert sink.bodies[-2:] == ["m", "n"]
 

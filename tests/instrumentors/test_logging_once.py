@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import io
+import json
 import logging
 import logging.handlers
+import multiprocessing
 import os
+import pickle
 import queue
 import sys
 
@@ -71,6 +75,45 @@ def test_a_record_that_is_logged_again_is_one_line(sink, log, capsys, copied):
     log.warning("m %s", "x", extra={"rows": 1})
     (line,) = lines(capsys)
     assert (line["message"], line["rows"], sink.bodies) == ("m x", 1, ["m x"])
+
+
+def test_the_mark_is_not_seen(sink, log, capsys):
+    """A marked record prints, compares and pickles as it would without us."""
+    kept = []
+    sink.start()
+    log.addFilter(lambda record: kept.append(record) or True)
+    log.warning("m")
+    (record,) = kept
+    number = record.lineno
+    assert (f"{number}", "%d" % number, json.dumps(number)) == (str(int(number)),) * 3  # noqa: UP031 - as formats do
+    assert (number == int(number), hash(number)) == (True, hash(int(number)))
+    fields = pickle.loads(pickle.dumps(record)).__dict__
+    assert type(fields["lineno"]) is int
+    assert set(fields) == set(logging.LogRecord("n", 20, "p", 1, "m", (), None).__dict__)
+    assert copy.deepcopy(record).lineno == number
+
+
+@pytest.mark.parametrize("propagates", [True, False])
+def test_a_childs_record_is_logged_again_by_its_parent(sink, log, capfd, propagates):
+    """Whoever has written a record, its line is there once: the child, or else its parent."""
+    sink.start()
+    reading, writing = multiprocessing.Pipe(duplex=False)
+
+    class ToParent(logging.handlers.QueueHandler):
+        def enqueue(self, record):
+            self.queue.send(record)
+
+    pid = os.fork()
+    if pid == 0:
+        log.addHandler(ToParent(writing))
+        log.propagate = propagates
+        log.warning("m %s", "x")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    record = reading.recv()
+    logging.getLogger(record.name).handle(record)
+    out = capfd.readouterr().out.splitlines()
+    assert [json.loads(line)["message"] for line in out] == ["m x"]
 
 
 def test_a_record_from_another_process_is_written(sink, capsys):

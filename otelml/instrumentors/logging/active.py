@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from otelml import _guard
 from otelml.instrumentors.logging.json_lines import StdoutHandler
-from otelml.instrumentors.logging.once import claim
+from otelml.instrumentors.logging.once import claim, note_travel
 from otelml.instrumentors.logging.otlp import OtlpHandler
 from otelml.instrumentors.logging.own_loggers import OwnLoggers, is_own
 from otelml.instrumentors.logging.owners import (
@@ -28,6 +28,9 @@ __all__ = ["Active", "is_of_opentelemetry", "root"]
 
 root = logging.getLogger()
 _logger = logging.getLogger("otelml")
+
+
+Way: TypeAlias = list[logging.Handler]
 
 
 class _RootLevel(int):
@@ -95,15 +98,19 @@ class Active:
             at = at.parent
         return True
 
-    def claims(self, logger: logging.Logger, record: logging.LogRecord) -> bool:
-        """Return whether a record is for us, and comes by for the first time."""
-        return (_reaches_root(logger) or is_own(logger)) and claim(record)
+    def claims(self, logger: logging.Logger, record: logging.LogRecord) -> Way | None:
+        """Return the handlers of a record that is for us, and comes by for the first time."""
+        if not ((_reaches_root(logger) or is_own(logger)) and claim(record)):
+            return None
+        way = _handlers_of(logger, record)
+        if way:
+            note_travel(record, way)
+        return way
 
-    def take(self, logger: logging.Logger, record: logging.LogRecord) -> None:
+    def take(self, record: logging.LogRecord, on_the_way: Way) -> None:
         """Write and export a record that was claimed, unless one of the application's does."""
         if record.levelno < self._level:
             return
-        on_the_way = _handlers_of(logger, record)
         if self._json is not None and not any(map(writes_to_stdout, on_the_way)):
             self._json.write(record)
         if (
@@ -117,7 +124,7 @@ class Active:
     def take_hidden(self, logger: logging.Logger, record: logging.LogRecord) -> None:
         """Take a record that is for us alone."""
         if claim(record):
-            _guard.call("log output", self.take, logger, record)
+            _guard.call("log output", self.take, record, _handlers_of(logger, record))
 
     def take_late(self, record: logging.LogRecord) -> None:
         """Take a record whose logger does not call us: someone else replaced its method."""
@@ -125,7 +132,7 @@ class Active:
             return
         logger: Any = root.manager.loggerDict.get(record.name)
         logger = logger if isinstance(logger, logging.Logger) else root
-        _guard.call("log output", self.take, logger, record)
+        _guard.call("log output", self.take, record, _handlers_of(logger, record))
 
 
 def is_of_opentelemetry(record: logging.LogRecord) -> bool:
@@ -133,9 +140,9 @@ def is_of_opentelemetry(record: logging.LogRecord) -> bool:
     return record.name.partition(".")[0] == "opentelemetry"
 
 
-def _handlers_of(logger: logging.Logger, record: logging.LogRecord) -> list[logging.Handler]:
+def _handlers_of(logger: logging.Logger, record: logging.LogRecord) -> Way:
     """Return the handlers that get a record, with all of the root logger's."""
-    found: list[logging.Handler] = []
+    found: Way = []
     at: logging.Logger | None = logger
     while at is not None and at is not root:
         if at.handlers:

@@ -56,13 +56,13 @@ def _call_handlers(original: Callable[[logging.Logger, logging.LogRecord], None]
         written = is_being_written(record)
         if written:
             return
-        ours = written is None and active.claims(self, record)
+        way = active.claims(self, record) if written is None else None
         try:
             if not active.hides(self, record):
                 original(self, record)
         finally:
-            if ours:
-                _guard.call("log output", active.take, self, record)
+            if way is not None:
+                _guard.call("log output", active.take, record, way)
 
     # Handlers that look for the caller (loguru's recipe) skip the frames of logging's own file.
     wrapper: Any = callHandlers
