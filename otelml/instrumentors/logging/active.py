@@ -111,7 +111,7 @@ class Active:
         """Write and export a record that was claimed, unless one of the application's does."""
         if record.levelno < self._level:
             return
-        if self._json is not None and not any(map(writes_to_stdout, on_the_way)):
+        if self._json is not None and not (on_the_way and any(map(writes_to_stdout, on_the_way))):
             self._json.write(record)
         if (
             self._otlp is not None
@@ -148,9 +148,9 @@ def _handlers_of(logger: logging.Logger, record: logging.LogRecord) -> Way:
         if at.handlers:
             found += reach([h for h in at.handlers if h.level <= record.levelno])
         at = at.parent if at.propagate else None
-    if at is root and root.handlers:
-        found += reach(root.handlers)
-    return found
+    if at is None:
+        return found
+    return found + reach(root.handlers) if found else reach(root.handlers)
 
 
 def _reaches_root(logger: logging.Logger) -> bool:

@@ -55,10 +55,12 @@ def claim(record: logging.LogRecord) -> bool:
 
 def note_travel(record: logging.LogRecord, handlers: Iterable[logging.Handler]) -> None:
     """Note a record that one of its handlers may send to another process."""
-    if any(isinstance(handler, _TRAVEL) for handler in handlers):
-        key = quietly(_key, record)
-        if key is not None:
-            _ENTRY.pack_into(_shared, _place(key), key)
+    for handler in handlers:
+        if isinstance(handler, _TRAVEL):
+            key = quietly(_key, record)
+            if key is not None:
+                _ENTRY.pack_into(_shared, _place(key), key)
+            return
 
 
 def _has_come(record: logging.LogRecord) -> bool:

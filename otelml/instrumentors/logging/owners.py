@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import io
 import logging
 import logging.handlers
 import sys
@@ -45,12 +46,12 @@ def find_listeners(root: logging.Logger) -> None:
 
 def reach(handlers: Iterable[logging.Handler], depth: int = 0) -> list[logging.Handler]:
     """Return handlers, and those that they pass their records to."""
-    found = list(handlers)
-    if depth < _MAX_DEPTH:
-        for handler in tuple(found):
-            kind: Any = type(handler)
-            if _passes_on(kind):
-                found += reach(_behind(handler), depth + 1)
+    found: list[logging.Handler] = []
+    for handler in handlers:
+        found.append(handler)
+        kind: Any = type(handler)
+        if _passes_on(kind) and depth < _MAX_DEPTH:
+            found += reach(_behind(handler), depth + 1)
     return found
 
 
@@ -102,6 +103,8 @@ def writes_to_stdout(handler: logging.Handler) -> bool:
     if stream is sys.stdout or stream is sys.__stdout__:
         return True
     if stream is sys.stderr or stream is sys.__stderr__:
+        return False
+    if isinstance(stream, io.StringIO):  # whose answer would be an error each time
         return False
     if getattr(handler, "baseFilename", None) in _PATHS_OF_STDOUT:
         return True
