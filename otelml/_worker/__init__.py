@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otelml._worker.log_records import CLEAN_PARTS
+from otelml._worker.log_records import CLEAN_PARTS, hidden_events
 from otelml._worker.processor import Processor
 from otelml._worker.thread import Worker
 
@@ -10,4 +10,5 @@ __all__ = [
     "CLEAN_PARTS",
     "Processor",
     "Worker",
+    "hidden_events",
 ]

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach
 
+from otelml._guard import quietly
 from otelml._prediction import detach
+from otelml._state import ProcessState
 
 EVENT_NAME = "otel.event.name"
 """The key that the logging handler turns into the record's field."""
 CLEAN_PARTS = "_otelml_clean_parts"
 """Attribute of a log record whose message and fields need no cleaning."""
+
+hidden_events: ProcessState[Callable[[logging.Logger, logging.LogRecord], object] | None] = (
+    ProcessState(None)
+)
+"""Takes the records that the application's handlers are not to get; the logging instrumentor's."""
 
 
 def write_record(
@@ -29,6 +36,9 @@ def write_record(
 ) -> None:
     """Log a record as if at ``time_ns`` inside ``span``.
 
+    The root logger's level and ``logging.disable`` are about the application's log: such a record
+    they keep from its handlers, and from ours only a level set on a logger of otelml's does.
+
     Args:
         logger: The logger.
         level: The level.
@@ -39,11 +49,11 @@ def write_record(
         is_clean: Whether ``extra`` holds short texts and finite numbers alone, so that our
             handlers need not look at each.
     """
-    if not logger.isEnabledFor(level):
+    hidden = not logger.isEnabledFor(level)
+    sink = hidden_events.value if hidden and _lets_pass(logger, level) else None
+    if hidden and sink is None:
         return
-    record = logger.makeRecord(
-        logger.name, level, "otelml", 0, message, (), None, extra=dict(extra)
-    )
+    record = _record(logger, level, message, extra)
     record.created = time_ns / 1e9
     record.msecs = (time_ns // 1_000_000) % 1000
     if is_clean:
@@ -53,6 +63,33 @@ def write_record(
         record.__dict__[CLEAN_PARTS] = (size, message, fields, extra.get(EVENT_NAME))
     token = attach(trace.set_span_in_context(span, Context())) if span is not None else None
     try:
-        logger.handle(record)
+        if sink is None:
+            logger.handle(record)
+            return
+        kept: Any = logger.filter(record)
+        if kept:
+            sink(logger, kept if isinstance(kept, logging.LogRecord) else record)
     finally:
         detach(token)
+
+
+def _lets_pass(logger: logging.Logger, level: int) -> bool:
+    """Return whether our logger itself, and its parents below the root logger, let a level pass."""
+    at: logging.Logger | None = logger
+    while at is not None and at is not logging.root:
+        if at.level:
+            return level >= at.level and not logger.disabled
+        at = at.parent
+    return not logger.disabled
+
+
+def _record(
+    logger: logging.Logger, level: int, message: str, extra: Mapping[str, Any]
+) -> logging.LogRecord:
+    """Make a record; a factory of the application's that cannot is done without."""
+    given = (logger.name, level, "otelml", 0, message, (), None)
+    record = quietly(lambda: logger.makeRecord(*given, extra=dict(extra)))
+    if record is None:
+        record = logging.LogRecord(*given)
+        record.__dict__.update(extra)
+    return record

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import logging.config
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,10 +13,13 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 
+from otelml._worker.log_records import EVENT_NAME, write_record
 from otelml.config import Config, LogOptions
 from otelml.instrumentors.logging import instrument_logging, uninstrument_logging
+from otelml.semconv import EVENT_PREDICTION
 
 ROOT = logging.getLogger()
+EVENTS = logging.getLogger("otelml.prediction")
 RESOURCE = Resource({"service.name": "loans"})
 
 
@@ -58,6 +62,10 @@ class Sink:
         without_pytest()
         instrument_logging(Config(logs=LogOptions(**options)), self.provider, RESOURCE)
 
+    @staticmethod
+    def stop() -> None:
+        uninstrument_logging()
+
 
 @pytest.fixture
 def sink() -> Iterator[Sink]:
@@ -69,6 +77,36 @@ def sink() -> Iterator[Sink]:
     uninstrument_logging()
     ROOT.handlers[:] = handlers
     ROOT.setLevel(level)
+
+
+@pytest.fixture
+def logging_state() -> Iterator[None]:
+    """Whatever a test does to logging is undone: loggers, their class, the factory, `disable`."""
+    manager = ROOT.manager
+    kept = ("disabled", "level", "propagate")
+    before = {
+        name: ({key: getattr(logger, key) for key in kept}, list(logger.handlers))
+        for name, logger in manager.loggerDict.items()
+        if isinstance(logger, logging.Logger)
+    }
+    kind, factory, disabled = (
+        logging.getLoggerClass(),
+        logging.getLogRecordFactory(),
+        manager.disable,
+    )
+    yield
+    logging.setLoggerClass(kind)
+    logging.setLogRecordFactory(factory)
+    logging.disable(disabled)
+    for name, logger in manager.loggerDict.items():
+        if isinstance(logger, logging.Logger):
+            values, handlers = before.get(
+                name, ({"disabled": False, "level": 0, "propagate": True}, [])
+            )
+            for key, value in values.items():
+                setattr(logger, key, value)
+            logger.handlers[:] = handlers
+    manager._clear_cache()
 
 
 @pytest.fixture
@@ -87,5 +125,22 @@ def lines(capsys) -> list[dict]:
     ]
 
 
+def event(number: int = 1) -> None:
+    """Log the event of a prediction as the worker does."""
+    write_record(
+        EVENTS,
+        logging.INFO,
+        f"event {number}",
+        {EVENT_NAME: EVENT_PREDICTION},
+        None,
+        time.time_ns(),
+    )
+
+
 def messages(capsys) -> list[str]:
     return [line["message"] for line in lines(capsys)]
+
+
+def config(**more):
+    handlers = {"h": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"}}
+    return {"version": 1, "handlers": handlers, "root": {"handlers": ["h"]}, **more}

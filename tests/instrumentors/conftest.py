@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.instrumentors._logs import log, sink
+from tests.instrumentors._logs import log, logging_state, sink
 
-__all__ = ["log", "sink"]
+__all__ = ["log", "logging_state", "sink"]

@@ -6,32 +6,29 @@ The application's own handlers print what they printed before:
   ``LogOptions.level``; records that the old level would have hidden reach only our handlers.
   A level that the application sets, before or after, is left alone.
 - A root handler of the application that writes to stdout owns stdout: JSON lines are left out.
-- An OpenTelemetry handler on the root logger owns the export: records are not sent twice.
-- Loggers that do not propagate are left to their own handlers.
+- An OpenTelemetry handler of the application owns the export: records are not sent twice.
+- Loggers that do not propagate are left to their own handlers; otelml's own are not.
 
-Records are seen in ``Logger.callHandlers``, where it is still known which level let them pass.
+Records are seen in ``Logger.callHandlers``, where it is still known which level let them pass, and
+which no configuration of logging changes.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
-import logging.config
+import logging.handlers
 import sys
-import threading
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry._logs import LogRecord
-from opentelemetry.context import get_current
-from opentelemetry.instrumentation.log_utils import std_to_otel
-from opentelemetry.instrumentation.logging.handler import LoggingHandler
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-
 from otelml import _guard
 from otelml._state import ProcessState
-from otelml.instrumentors.logging.json_lines import StdoutHandler, exception_of, parts_of, put
+from otelml._worker import hidden_events
+from otelml.instrumentors.logging.active import Active, is_of_opentelemetry, root
+from otelml.instrumentors.logging.json_lines import is_being_written
+from otelml.instrumentors.logging.otlp import OtlpHandler, is_exporting
+from otelml.instrumentors.logging.owners import is_otel_handler, note_listener
 from otelml.instrumentors.patch import Patches
 from otelml.semconv import SERVICE_NAME
 
@@ -43,167 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OtlpHandler", "instrument_logging", "is_otel_handler", "uninstrument_logging"]
 
-_logger = logging.getLogger("otelml")
-_root = logging.getLogger()
-_exporting = threading.local()
-_MAX_ATTRIBUTES = 128  # the specification's default limit
-_SEVERITY_TEXT = {"WARNING": "WARN", "CRITICAL": "FATAL"}
-
-
-class OtlpHandler(LoggingHandler):  # type: ignore[misc] # upstream has no types
-    """Emits records as OpenTelemetry log records; nothing that a record holds makes it raise.
-
-    Args:
-        logger_provider: Where the records go.
-    """
-
-    def __init__(self, logger_provider: LoggerProvider) -> None:
-        super().__init__(logger_provider=logger_provider)
-
-    def _translate(self, record: logging.LogRecord) -> LogRecord:
-        message, extras, event = parts_of(record)
-        attributes: dict[str, Any] = dict(exception_of(record))
-        for key, value in extras.items():
-            put(attributes, key, value)
-        return LogRecord(
-            timestamp=int(record.created * 1e9),
-            observed_timestamp=time.time_ns(),
-            context=get_current(),
-            severity_text=_SEVERITY_TEXT.get(record.levelname, str(record.levelname)),
-            severity_number=std_to_otel(record.levelno),
-            body=message,
-            attributes=_folded(attributes),
-            event_name=event,
-        )
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Hand a record to the provider; what that logs itself is not exported."""
-        if getattr(_exporting, "active", False):
-            return
-        _exporting.active = True
-        try:
-            _guard.call("log export", super().emit, record)
-        finally:
-            _exporting.active = False
-
-    def flush(self) -> None:
-        """Do nothing: the provider is flushed with the other signals, under one budget."""
-
-
-def _folded(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Put what the SDK would drop for its number into one attribute."""
-    if len(attributes) <= _MAX_ATTRIBUTES:
-        return attributes
-    keys = list(attributes)
-    folded = {key: attributes[key] for key in keys[: _MAX_ATTRIBUTES - 1]}
-    put(folded, "extra", {key: attributes[key] for key in keys[_MAX_ATTRIBUTES - 1 :]})
-    return folded
-
-
-class _RootLevel(int):
-    """The level that we gave the root logger; by its identity we see whether it is still ours."""
-
-
-class _Active:
-    """What is in place between instrument and uninstrument."""
-
-    def __init__(self, config: Config, provider: LoggerProvider | None, service: str) -> None:
-        options = config.logs
-        self._level: int = getattr(logging, options.level)
-        self.json = StdoutHandler(service, self._is_for_stdout) if options.json else None
-        self._otlp = OtlpHandler(provider) if options.otlp and provider is not None else None
-        self._lowered: _RootLevel | None = None
-
-    def start(self) -> None:
-        """Take our places on the root logger."""
-        if self._level < _root.level == logging.WARNING and (self.json or self._otlp):
-            self._lowered = _RootLevel(self._level)
-            _root.setLevel(self._lowered)
-        if self.json is not None:
-            if _writes_to_stdout(_root.handlers):
-                _logger.info(
-                    "otelml: the application's log handler writes to stdout, so JSON lines are "
-                    "left out there; remove that handler to have them, or set "
-                    "LogOptions(json=False) to say that this is wanted"
-                )
-            _root.addHandler(self.json)
-
-    def stop(self) -> None:
-        """Give them back."""
-        if self.json is not None:
-            _root.removeHandler(self.json)
-        if self._lowered is not None and _root.level is self._lowered:
-            _root.setLevel(logging.WARNING)
-
-    def hides(self, logger: logging.Logger, record: logging.LogRecord) -> bool:
-        """Return whether only the lowered root level let a record pass."""
-        if record.levelno >= logging.WARNING or _root.level is not self._lowered:
-            return False
-        at: logging.Logger | None = logger
-        while at is not None and at is not _root:
-            if at.level:
-                return False
-            at = at.parent
-        return True
-
-    def write_hidden(self, record: logging.LogRecord) -> None:
-        """Write a record that the application's handlers do not get."""
-        if self.json is not None and self.json in _root.handlers:
-            self.json.handle(record)
-
-    def export(self, record: logging.LogRecord) -> None:
-        """Send a record over OTLP, unless it is about sending or someone else sends it."""
-        if (
-            self._otlp is not None
-            and record.levelno >= self._level
-            and not _is_of_opentelemetry(record)
-            and is_instrumentation_enabled()
-            and not any(is_otel_handler(handler) for handler in _root.handlers)
-        ):
-            self._otlp.emit(record)
-
-    def _is_for_stdout(self, record: logging.LogRecord) -> bool:
-        if record.levelno < self._level or _writes_to_stdout(_root.handlers):
-            return False
-        at: Any = _root.manager.loggerDict.get(record.name)
-        while isinstance(at, logging.Logger) and at is not _root:
-            if _writes_to_stdout([h for h in at.handlers if h.level <= record.levelno]):
-                return False
-            at = at.parent if at.propagate else None
-        return True
-
-
-def _is_of_opentelemetry(record: logging.LogRecord) -> bool:
-    return record.name.partition(".")[0] == "opentelemetry"
-
-
-def is_otel_handler(handler: logging.Handler) -> bool:
-    """Return whether a handler exports records by OpenTelemetry: the SDK's or contrib's."""
-    return any(
-        base.__name__ == "LoggingHandler" and base.__module__.startswith("opentelemetry.")
-        for base in type(handler).__mro__
-    )
-
-
-def _writes_to_stdout(handlers: list[logging.Handler]) -> bool:
-    for handler in handlers:
-        console = getattr(handler, "console", None)  # as rich's handler has
-        stream = getattr(handler, "stream", None) or getattr(console, "file", None)
-        if stream is not None and (stream is sys.stdout or stream is sys.__stdout__):
-            return True
-    return False
-
-
-def _reaches_root(logger: logging.Logger) -> bool:
-    at = logger
-    while at.parent is not None:
-        if not at.propagate:
-            return False
-        at = at.parent
-    return at is _root
-
-
-_active: ProcessState[_Active | None] = ProcessState(None)
+_active: ProcessState[Active | None] = ProcessState(None)
 _patches = Patches()
 
 
@@ -214,44 +51,51 @@ def _call_handlers(original: Callable[[logging.Logger, logging.LogRecord], None]
         if active is None:
             original(self, record)
             return
-        if getattr(_exporting, "active", False) and _is_of_opentelemetry(record):
+        if is_exporting() and is_of_opentelemetry(record):
             return  # a complaint about a record under export would come with every record
-        reaches_us = _reaches_root(self)
-        if not active.hides(self, record):
-            original(self, record)
-        elif reaches_us:
-            _guard.call("log output", active.write_hidden, record)
-        if reaches_us:
-            _guard.call("log export", active.export, record)
-
-    return callHandlers
-
-
-def _without_us(original: Callable[..., Any]) -> Any:
-    """Let a configuration function see, change and clear only the application's handlers."""
-
-    @functools.wraps(original)
-    def configure(*args: Any, **kwargs: Any) -> Any:
-        active = _active.value
-        ours = active.json if active is not None else None
-        if ours is None or ours not in _root.handlers:
-            return original(*args, **kwargs)
-        _root.removeHandler(ours)
+        written = is_being_written(record)
+        if written:
+            return
+        way = active.claims(self, record) if written is None else None
         try:
-            return original(*args, **kwargs)
+            if not active.hides(self, record):
+                original(self, record)
         finally:
-            if _active.value is active:
-                _root.addHandler(ours)
+            if way is not None:
+                _guard.call("log output", active.take, record, way)
 
-    return configure
+    # Handlers that look for the caller (loguru's recipe) skip the frames of logging's own file.
+    wrapper: Any = callHandlers
+    filename = logging.Logger.handle.__code__.co_filename
+    wrapper.__code__ = wrapper.__code__.replace(co_filename=filename)
+    return wrapper
+
+
+def _basic_config(original: Callable[..., None]) -> Any:
+    @functools.wraps(original)
+    def basicConfig(**kwargs: Any) -> None:  # noqa: N802 - the name it replaces
+        # logging.info() and the like call it so that there is a handler: there is, ours.
+        by_logging = not kwargs and sys._getframe(1).f_globals is vars(logging)  # noqa: SLF001 - who asks decides
+        if not by_logging or not root.hasHandlers():
+            original(**kwargs)
+
+    return basicConfig
+
+
+def _start(original: Callable[..., Any]) -> Any:
+    @functools.wraps(original)
+    def start(self: logging.handlers.QueueListener, *args: Any, **kwargs: Any) -> Any:
+        note_listener(self)
+        return original(self, *args, **kwargs)
+
+    return start
 
 
 def _patch() -> None:
     targets: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
         (logging.Logger, "callHandlers", _call_handlers),
-        (logging, "basicConfig", _without_us),
-        (logging.config, "dictConfig", _without_us),
-        (logging.config, "fileConfig", _without_us),
+        (logging, "basicConfig", _basic_config),
+        (logging.handlers.QueueListener, "start", _start),
     )
     for owner, name, wrap in targets:
         _patches.replace(owner, name, wrap(getattr(owner, name)))
@@ -269,10 +113,11 @@ def instrument_logging(
     """
     uninstrument_logging()
     service = str(resource.attributes.get(SERVICE_NAME, "")) if resource is not None else ""
-    active = _Active(config, logger_provider, service)
+    active = Active(config.logs, logger_provider, service)
     if not _patches.replaced:
         _patch()
     _active.value = active
+    hidden_events.value = active.take_hidden
     active.start()
 
 
@@ -280,6 +125,7 @@ def uninstrument_logging() -> None:
     """Leave logging as it was before; without :func:`instrument_logging` do nothing."""
     active = _active.exchange(None)
     if active is not None:
+        hidden_events.value = None
         active.stop()
     if _patches.are_all_in_place():  # else someone wrapped us: stay, passing everything through
         _patches.undo()
