@@ -33,7 +33,7 @@ CASES = {
     "batch refused": (422, "POST /predict/batch", {}),
     # It fails before the model is called, and nothing in it speaks of a prediction.
     "batch failed": (500, "POST /predict/batch", {}),
-    "feedback": (200, "POST /feedback", {}),
+    "feedback": (200, "POST /feedback", {FEEDBACK: None}),
     "feedback forged": (400, "POST /feedback", {}),
     "health": (200, "GET /healthz", {}),
     "form": (200, "GET /", {}),
@@ -47,7 +47,7 @@ LOGS = {
     "form failed": ["Exception on / [POST]", *FAILED],
 }
 each_case = pytest.mark.parametrize("name", CASES)
-each_prediction = pytest.mark.parametrize("name", [n for n, c in CASES.items() if c[2]])
+each_prediction = pytest.mark.parametrize("name", [n for n, c in CASES.items() if PREDICT in c[2]])
 
 
 def tags(span, *names):
@@ -175,11 +175,12 @@ def test_link_on_the_page(run):
 
 
 def test_feedback_links_to_its_prediction(run):
-    """A label is a span in a trace of its own, and its link leads to the span it judges."""
+    """A label is a span of the request that brought it, and its link leads to the one it judges."""
     judged = run.cases["predict"]
     span = only(run.stores.traces(FEEDBACK), FEEDBACK)
     [(trace_id, span_id)] = span.links
-    assert (trace_id, span.parents) == (judged.trace_id, [])
+    assert trace_id == judged.trace_id
+    assert span in run.stores.trace(run.cases["feedback"].trace_id)
     assert only(run.stores.trace(trace_id), PREDICT).id == span_id
     predicted = judged.json["label"]
     outcome = "correct" if predicted == "rejected" else "wrong"
