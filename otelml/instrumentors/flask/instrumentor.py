@@ -28,6 +28,7 @@ from otelml import _guard, semconv
 from otelml._prediction import current_runtime
 from otelml._requests import RequestScope, begin_request, end_request
 from otelml.instrumentors.flask.http import HttpInstrumentation, prefer_stable_conventions
+from otelml.instrumentors.flask.server import mend_server_address
 from otelml.instrumentors.patch import Patches
 
 __all__ = ["FlaskMLInstrumentor"]
@@ -65,6 +66,7 @@ class FlaskMLInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # it has no 
         options = {name: kwargs[name] for name in _OPTIONS if name in kwargs}
         self._http = http = HttpInstrumentation(Flask.wsgi_app, options)
         self._patches = Patches()
+        _guard.call("flask", mend_server_address, self._patches)
         for name, wrap in _HOOKS.items():
             self._patches.replace(Flask, name, wrap(getattr(Flask, name), http))
         for app in _existing_apps():
