@@ -31,7 +31,7 @@ CASES = {
     "predict failed": (500, "POST /predict", BROKEN),
     "batch": (200, "POST /predict/batch", DECIDED),
     "batch refused": (422, "POST /predict/batch", {}),
-    # It fails before the model is called, and nothing in it speaks of a prediction.
+    # It fails before the model is called: no span speaks of a prediction, and yet one has failed.
     "batch failed": (500, "POST /predict/batch", {}),
     "feedback": (200, "POST /feedback", {FEEDBACK: None}),
     "feedback forged": (400, "POST /feedback", {}),
@@ -219,15 +219,20 @@ def test_requests_counted(run):
 def test_predictions_counted(run):
     """Rows by label and by error are in Prometheus as they were answered."""
     rows = Counter((label, "") for e in run.sent for label in e.labels)
-    rows["", ERROR] = sum(e.failed for e in run.sent)
+    rows["", ERROR] = sum(e.status >= 500 for e in run.sent)
     eventually(
         lambda: run.stores.sums("ml_predictions_total", "ml_prediction_label", "error_type"), rows
     )
 
 
 def test_predictions_are_the_same_everywhere(run):
-    """Predictions asked for, spans in Jaeger, histogram in Prometheus, events in VictoriaLogs: one count."""
+    """Asked for, spans in Jaeger, histogram in Prometheus, events in VictoriaLogs: one count.
+
+    A request that fails before its model is called is measured, and is nothing else.
+    """
     asked = sum(bool(e.labels) or e.failed for e in run.sent)
+    never_began = sum(e.status >= 500 and not e.failed for e in run.sent)
+    assert never_began == 1
 
     def counts():
         spans = [span for span in run.stores.traces(PREDICT) if span.name == PREDICT]
@@ -235,7 +240,7 @@ def test_predictions_are_the_same_everywhere(run):
         events = [line for line, _ in run.stores.logs() if line.startswith("prediction of loan: ")]
         return len(spans), len({span.id for span in spans}), durations[()], len(events)
 
-    eventually(counts, (asked, asked, asked, asked))
+    eventually(counts, (asked, asked, asked + never_began, asked))
 
 
 def test_stages_counted(run):
