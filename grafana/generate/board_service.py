@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grafana.generate import boards, foreign, recording, settings
+from grafana.generate import board_logs, boards, foreign, recording, settings
 from grafana.generate.boards import IN_SERVICE, WINDOW, Row
 from grafana.generate.panels import Panel, Query, Spec, graph, number
 from grafana.generate.promql import present, quantile, rate, sum_by, vector
@@ -322,7 +322,7 @@ def render() -> str:
     return boards.render(
         "service",
         "Service",
-        "A service: its HTTP requests, processes, host and GPU.",
+        "A service: its HTTP requests, processes, host, GPU and logs.",
         [
             boards.service_variable(metric, everything=False),
             boards.variable(
@@ -337,6 +337,7 @@ def render() -> str:
             Row("Process", _process()),
             Row("Host", _host()),
             Row("GPU", _gpu()),
+            board_logs.service_row(),
         ],
         one_service=True,
     )

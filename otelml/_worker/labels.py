@@ -81,6 +81,10 @@ def _log_conflict(record: FeedbackRecord) -> None:
         semconv.ML_LABEL_ACTUAL: result.actual,
         semconv.ML_FEEDBACK_SOURCE: record.source,
     }
+    if result.version:
+        extra[semconv.ML_MODEL_VERSION] = result.version
+    if record.token.variant:
+        extra[semconv.ML_MODEL_VARIANT] = record.token.variant
     message = (
         f"two labels from {record.source} for one prediction of {result.model}: "
         f"{record.previous}, now {result.actual}"

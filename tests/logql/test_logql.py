@@ -14,6 +14,7 @@ import yaml
 
 from engines.stack import Stack
 from grafana.generate.logs_query import field, lines, matching
+from grafana.generate.shown_lines import of_model, of_service
 from tests.acceptance._stores import found_lines, get
 from tests.acceptance.conftest import free_ports
 from tests.faults._sender import Sender
@@ -28,6 +29,8 @@ QUERIES = (
     lines("loan-api").where(field("span_id", "3c58b832d0001baf")),
     lines("loan-api").containing('a "quoted" part, 5 % (of it)'),
     lines("loan-api").where(matching("severity", "ERROR|WARN"), field("ml.model.name", "loan")),
+    of_service("loan-api", "loan-api-1|loan-api-2"),
+    of_model("loan-api", "loan", ".*", "canary|"),
     lines("loan-api").count("5m"),
     lines("loan-api").where(field("ml.model.name", "loan")).rate("5m", by=("severity",)),
 )
