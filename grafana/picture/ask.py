@@ -131,7 +131,7 @@ class Source:
         address = f"{self._logs}/select/logsql/query?{asked}"
         with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - VictoriaLogs
             found = [json.loads(line) for line in answer]
-        return [Line(line["_time"], line.get("severity", ""), line["_msg"]) for line in found]
+        return [Line(line["_time"], line.get("severity_text", ""), line["_msg"]) for line in found]
 
 
 def _name(legend: str, labels: dict[str, str]) -> str:

@@ -180,7 +180,8 @@ def test_feedback_links_to_its_prediction(run):
     span = only(run.stores.traces(FEEDBACK), FEEDBACK)
     [(trace_id, span_id)] = span.links
     assert trace_id == judged.trace_id
-    assert span in run.stores.trace(run.cases["feedback"].trace_id)
+    server = only(run.stores.trace(run.cases["feedback"].trace_id), "POST /feedback")
+    assert span.parents == [(run.cases["feedback"].trace_id, server.id)]
     assert only(run.stores.trace(trace_id), PREDICT).id == span_id
     predicted = judged.json["label"]
     outcome = "correct" if predicted == "rejected" else "wrong"
