@@ -225,7 +225,7 @@ ML_PREDICTION_LOW_CONFIDENCE: Final = Metric(
 ML_PREDICTION_VALUE: Final = Metric(
     "ml.prediction.value",
     Kind.HISTOGRAM,
-    "1",
+    "{value}",
     "Predicted value of each row of a regression.",
     _VARIANT,
     VALUE_BUCKETS,
@@ -233,28 +233,28 @@ ML_PREDICTION_VALUE: Final = Metric(
 ML_FEATURE_LAST: Final = Metric(
     "ml.feature.last",
     Kind.OBSERVABLE_GAUGE,
-    "1",
+    "{value}",
     "Last value of a feature.",
     (*_MODEL, ML_FEATURE_NAME),
 )
 ML_FEATURE_MIN: Final = Metric(
     "ml.feature.min",
     Kind.OBSERVABLE_GAUGE,
-    "1",
+    "{value}",
     "Smallest value of a feature in the current window.",
     (*_MODEL, ML_FEATURE_NAME),
 )
 ML_FEATURE_MAX: Final = Metric(
     "ml.feature.max",
     Kind.OBSERVABLE_GAUGE,
-    "1",
+    "{value}",
     "Largest value of a feature in the current window.",
     (*_MODEL, ML_FEATURE_NAME),
 )
 ML_FEATURE_MEAN: Final = Metric(
     "ml.feature.mean",
     Kind.OBSERVABLE_GAUGE,
-    "1",
+    "{value}",
     "Mean of a feature over the current window.",
     (*_MODEL, ML_FEATURE_NAME),
 )
@@ -290,7 +290,7 @@ ML_FEEDBACK_DELAY: Final = Metric(
 ML_MODEL_INFO: Final = Metric(
     "ml.model.info",
     Kind.OBSERVABLE_GAUGE,
-    "1",
+    "{info}",
     "Always 1; its attributes describe the model.",
     (*_VARIANT, ML_MODEL_FRAMEWORK, ML_MODEL_TASK, ML_REFERENCE_DIGEST, ML_REFERENCE_SOURCE),
 )

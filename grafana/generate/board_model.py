@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana.generate import boards, recording, settings
+from grafana.generate import board_logs, boards, recording, settings
 from grafana.generate.boards import IN_MODEL, IN_SERVICE, WINDOW, Row
 from grafana.generate.model_parts import (
     COLOURS,
@@ -226,6 +226,7 @@ def render() -> str:
             Row("Results", results()),
             Row("Input", given()),
             Row("Feedback", feedback()),
+            board_logs.model_row(),
         ],
         one_service=True,
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grafana.generate import boards, foreign, recording, settings
+from grafana.generate import board_logs, boards, foreign, recording, settings
 from grafana.generate.boards import IN_SERVICE, WINDOW, Row
 from grafana.generate.panels import Panel, Query, Spec, graph, number
-from grafana.generate.promql import quantile, rate, sum_by, vector
+from grafana.generate.promql import present, quantile, rate, sum_by, vector
 
 _INSTANCE = f'{foreign.INSTANCE}=~"$instance"'
 _HERE = (IN_SERVICE, _INSTANCE)
@@ -163,6 +163,12 @@ def _process() -> list[Panel]:
     ]
 
 
+def _own_disks() -> str:
+    """Return the fullest of each file system among a service's processes."""
+    own = vector(foreign.FILESYSTEM, *_HERE, present(foreign.MOUNTPOINT))
+    return f"max by ({foreign.SERVICE}, {foreign.MOUNTPOINT}) ({own})"
+
+
 def _host_shares() -> list[Panel]:
     name = f"{{{{{foreign.INSTANCE}}}}}"
     return [
@@ -197,9 +203,12 @@ def _host_shares() -> list[Panel]:
         graph(
             Spec(
                 "Disks",
-                "Share of each file system in use.",
+                "Share of each file system in use: of hosts, and as the service sees it.",
                 "percentunit",
-                [Query(vector(foreign.FILESYSTEM, _HOST), f"{{{{mountpoint}}}} {name}")],
+                [
+                    Query(vector(foreign.FILESYSTEM, _HOST), f"{{{{mountpoint}}}} {name}"),
+                    Query(_own_disks(), f"{{{{{foreign.MOUNTPOINT}}}}} {{{{{foreign.SERVICE}}}}}"),
+                ],
                 limits=(
                     (settings.DISK_SHARE_WARNING, "warning"),
                     (settings.DISK_SHARE_CRITICAL, "critical"),
@@ -313,7 +322,7 @@ def render() -> str:
     return boards.render(
         "service",
         "Service",
-        "A service: its HTTP requests, processes, host and GPU.",
+        "A service: its HTTP requests, processes, host, GPU and logs.",
         [
             boards.service_variable(metric, everything=False),
             boards.variable(
@@ -328,6 +337,7 @@ def render() -> str:
             Row("Process", _process()),
             Row("Host", _host()),
             Row("GPU", _gpu()),
+            board_logs.service_row(),
         ],
         one_service=True,
     )

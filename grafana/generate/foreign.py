@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from opentelemetry.semconv._incubating.attributes import system_attributes
 from opentelemetry.semconv._incubating.metrics import hw_metrics as hw
 from opentelemetry.semconv._incubating.metrics import process_metrics as process
 from opentelemetry.semconv._incubating.metrics import system_metrics as system
@@ -21,6 +22,8 @@ SERVICE: Final = label(service_attributes.SERVICE_NAME)
 SERVICE_VERSION: Final = label(service_attributes.SERVICE_VERSION)
 ROUTE: Final = label(http_attributes.HTTP_ROUTE)
 STATUS: Final = label(http_attributes.HTTP_RESPONSE_STATUS_CODE)
+# As a service has it; the Collector's host metrics have a shorter name.
+MOUNTPOINT: Final = label(system_attributes.SYSTEM_FILESYSTEM_MOUNTPOINT)
 # Prometheus makes this label from service.instance.id.
 INSTANCE: Final = "instance"
 # The service name under which the Collector's host_metrics receiver reports.

@@ -8,16 +8,20 @@ from typing import Final, TypeAlias, TypeVar
 
 from grafana_foundation_sdk.builders import common as common_builders
 from grafana_foundation_sdk.builders import dashboard as dashboard_builders
-from grafana_foundation_sdk.builders import heatmap, prometheus, stat, timeseries
+from grafana_foundation_sdk.builders import heatmap, loki, prometheus, stat, timeseries
+from grafana_foundation_sdk.builders import logs as logs_builders
 from grafana_foundation_sdk.models import common, dashboard
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from grafana.generate.logs_query import LogsQuery
 from grafana.generate.settings import EXPORT_INTERVAL, PALETTE, runbook_url
 
 PROMETHEUS: Final = dashboard.DataSourceRef(type_val="prometheus", uid="prometheus")
+LOKI: Final = dashboard.DataSourceRef(type_val="loki", uid="loki")
+_MOST_LINES: Final = 200
 
-Panel: TypeAlias = timeseries.Panel | stat.Panel | heatmap.Panel
+Panel: TypeAlias = timeseries.Panel | stat.Panel | heatmap.Panel | logs_builders.Panel
 _P = TypeVar("_P", timeseries.Panel, stat.Panel, heatmap.Panel)
 
 
@@ -65,6 +69,25 @@ class Spec:
     minimum: float | None = 0
     maximum: float | None = None
     colours: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
+class LogsSpec:
+    """What a panel of log lines has.
+
+    Args:
+        title: What is shown.
+        description: What it tells, and what to do about it.
+        query: Which lines; may use the dashboard's variables.
+        empty: What to show where there is none.
+        runbooks: Alerts whose runbooks help here.
+    """
+
+    title: str
+    description: str
+    query: LogsQuery
+    empty: str
+    runbooks: Sequence[str] = ()
 
 
 def _target(number: int, query: Query, *, instant: bool, heat: bool) -> prometheus.Dataquery:
@@ -208,4 +231,25 @@ def heat(spec: Spec, *, cell_unit: str) -> Panel:
         .exemplars_color(PALETTE["critical"])
         .mode(common.TooltipDisplayMode.SINGLE)
         .show_legend()
+    )
+
+
+def logs(spec: LogsSpec) -> Panel:
+    """Return log lines, the newest first, over the whole width."""
+    query = loki.Dataquery().datasource(LOKI).expr(spec.query.logql()).ref_id("A")
+    return (
+        logs_builders.Panel()
+        .title(spec.title)
+        .description(spec.description)
+        .datasource(LOKI)
+        .no_value(spec.empty)
+        .span(24)
+        .height(10)
+        .links([_link(name) for name in spec.runbooks])
+        .with_target(query.query_type("range").max_lines(_MOST_LINES))
+        .show_time(True)
+        .wrap_log_message(True)
+        .enable_log_details(True)
+        .sort_order(common.LogsSortOrder.DESCENDING)
+        .dedup_strategy(common.LogsDedupStrategy.NONE)
     )

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 DASHBOARDS: Final = Path(__file__).resolve().parents[1] / "dashboards"
+LOGS: Final = "logs"
+"""The type of a panel whose queries go to the store of logs."""
 _VARIABLE: Final = re.compile(r"\$\{?(\w+)\}?")
 _BUILT_IN: Final = {"__rate_interval": "1m", "__interval": "15s", "__range": "1h"}
 
@@ -49,7 +51,7 @@ def panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def queries(folder: Path = DASHBOARDS, values: dict[str, str] | None = None) -> list[PanelQuery]:
-    """Return every query of every dashboard in a folder."""
+    """Return every query to Prometheus of every dashboard in a folder."""
     return [
         PanelQuery(
             file.stem,
@@ -61,4 +63,5 @@ def queries(folder: Path = DASHBOARDS, values: dict[str, str] | None = None) -> 
         for file in sorted(folder.glob("*.json"))
         for panel in panels(json.loads(file.read_text("utf-8")))
         for target in panel["targets"]
+        if panel["type"] != LOGS
     ]

@@ -36,6 +36,7 @@ def _failures() -> dict[str, Runbook]:
         "More than one prediction in ten ends in an error: users get no answer, or a fallback.",
         (
             "A dependency of feature extraction (feature store, database) fails",
+            "A request fails before its prediction begins: it counts and has no `predict` span",
             "Input of a shape the model does not know, after a change at a caller",
             "A model or library version that does not fit the artefact",
         ),

@@ -212,6 +212,7 @@ def _disks() -> list[Scene]:
             [said("warning", "97%", "85%"), said("critical", "97%", "95%")],
         ),
         Scene(full, "half full", {used: "0.5x20"}, "10m"),
+        Scene(full, "the disk of a service", {series(foreign.FILESYSTEM, _PROCESS): "1x20"}, "10m"),
         Scene(
             soon,
             "10 GB free, 1 GB less each hour",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana.generate import foreign, settings
 from grafana.generate.alert import COUNT, SHARE, Alert, Severity, tag
 from grafana.generate.names import label
-from grafana.generate.promql import grew, sum_by, vector
+from grafana.generate.promql import equals, grew, sum_by, vector
 from otelml import semconv
 
 _EXPORTER = ("exporter", foreign.INSTANCE)
@@ -116,7 +116,8 @@ def _otelml() -> list[Alert]:
 
 
 def _storage() -> list[Alert]:
-    used = vector(foreign.FILESYSTEM)
+    # Services report their own disks too, each of their processes.
+    used = vector(foreign.FILESYSTEM, equals(foreign.SERVICE, foreign.HOST))
     free = vector(foreign.FILESYSTEM_USAGE, 'state="free"')
     where = f"{tag('mountpoint')} of {tag(foreign.INSTANCE)}"
     limits: tuple[tuple[Severity, float], ...] = (

@@ -71,14 +71,14 @@ def take(text: str, height: int, target: Path) -> None:
         shutil.move(picture, target)
 
 
-def draw(prometheus: str, minutes: float, out: Path) -> None:
-    """Draw every dashboard from the last minutes in a Prometheus."""
+def draw(prometheus: str, minutes: float, out: Path, logs: str = "") -> None:
+    """Draw every dashboard from the last minutes in a Prometheus and a VictoriaLogs."""
     out.mkdir(parents=True, exist_ok=True)
     end = time.time() // STEP_S * STEP_S
     for path in sorted(DASHBOARDS.glob("*.json")):
         dashboard = json.loads(path.read_text("utf-8"))
         values = CHOSEN.get(path.stem, {})
-        source = Source(prometheus, Window(end - minutes * 60, end), values)
+        source = Source(prometheus, Window(end - minutes * 60, end), values, logs)
         target = out / f"dashboard-{path.stem}.png"
         take(page.page(path.stem, dashboard, source, values), page.height(dashboard), target)
         click.echo(f"drew {target}")
@@ -92,6 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Draw; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m grafana.picture", description=__doc__)
     parser.add_argument("--prometheus", metavar="URL", help="draw from this one, start nothing")
+    parser.add_argument("--logs", metavar="URL", default="", help="VictoriaLogs beside that")
     parser.add_argument("--minutes", type=float, default=15.0, help="to show; 15 by default")
     parser.add_argument("--port-offset", type=int, default=0, metavar="N")
     parser.add_argument("--out", type=Path, default=ROOT / "docs/images", metavar="FOLDER")
@@ -99,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _end)
     try:
         if options.prometheus:
-            draw(options.prometheus, options.minutes, options.out)
+            draw(options.prometheus, options.minutes, options.out, options.logs)
             return 0
         with (
             tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
@@ -107,7 +108,8 @@ def main(arguments: list[str] | None = None) -> int:
         ):
             click.echo(f"sending traffic for {options.minutes:.0f} minutes")
             scene.play(options.minutes)
-            draw(scene.stack.url("prometheus"), options.minutes, options.out)
+            urls = [scene.stack.url(engine) for engine in ("prometheus", "victorialogs")]
+            draw(urls[0], options.minutes, options.out, urls[1])
     except (BuildError, StackError) as error:
         click.echo(f"error: {error}", err=True)
         return 1

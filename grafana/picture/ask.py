@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from grafana.generate.queries import fill
+from grafana.generate.shown_lines import SHOWN
 
 STEP_S: Final = 15
 _LABEL: Final = re.compile(r"\{\{(\w+)\}\}")
@@ -37,6 +38,21 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Line:
+    """A log line.
+
+    Args:
+        time: RFC 3339.
+        severity: ``INFO`` and alike; may be empty.
+        text: The line.
+    """
+
+    time: str
+    severity: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Window:
     """The time that is shown, in seconds since the epoch."""
 
@@ -50,18 +66,20 @@ class Window:
 
 
 class Source:
-    """A Prometheus.
+    """A Prometheus, and a VictoriaLogs where there is one.
 
     Args:
-        url: Its address.
+        url: Address of Prometheus.
         window: The time to ask for.
         values: Variables of the dashboard, by name.
+        logs: Address of VictoriaLogs; without it there are no lines.
     """
 
-    def __init__(self, url: str, window: Window, values: dict[str, str]) -> None:
+    def __init__(self, url: str, window: Window, values: dict[str, str], logs: str = "") -> None:
         self._url = url.rstrip("/")
         self.window = window
         self._values = values
+        self._logs = logs.rstrip("/")
 
     def _get(self, path: str, **parameters: str) -> Any:
         query = urllib.parse.urlencode(parameters)
@@ -102,6 +120,18 @@ class Source:
             for series in found
             for exemplar in series["exemplars"]
         ]
+
+    def lines(self, target: dict[str, Any], most: int) -> list[Line]:
+        """Return the newest lines that a query of a panel finds, the newest first."""
+        if not self._logs:
+            return []
+        query = f"{fill(SHOWN[target['expr']].logsql(), self._values)} | sort by (_time desc)"
+        bounds = {"start": str(self.window.start), "end": str(self.window.end)}
+        asked = urllib.parse.urlencode({"query": f"{query} | limit {most}", **bounds})
+        address = f"{self._logs}/select/logsql/query?{asked}"
+        with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - VictoriaLogs
+            found = [json.loads(line) for line in answer]
+        return [Line(line["_time"], line.get("severity_text", ""), line["_msg"]) for line in found]
 
 
 def _name(legend: str, labels: dict[str, str]) -> str:

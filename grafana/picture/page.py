@@ -23,6 +23,8 @@ _PALETTE: Final = (
     "#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9", "#705da0",
     "#37872d", "#fade2a", "#447ebc", "#c15c17", "#890f02", "#0a437c", "#6d1f62", "#584477",
 )  # fmt: skip
+_SEVERITIES: Final = {"ERROR": "#f2495c", "CRITICAL": "#f2495c", "WARN": "#f2cc0c"}
+_PLAIN: Final = "#73bf69"
 _STYLE: Final = (Path(__file__).parent / "style.css").read_text("utf-8")
 
 
@@ -117,7 +119,24 @@ def _stat(panel: dict[str, Any], source: Source, size: tuple[int, int]) -> str:
     return f'<div class="stats">{"".join(cells)}</div>'
 
 
-_KINDS: Final = {"timeseries": _graph, "heatmap": _heat, "stat": _stat}
+def _severity(name: str) -> str:
+    return f'<b style="color:{_SEVERITIES.get(name, _PLAIN)}">{html.escape(name)}</b>'
+
+
+def _logs(panel: dict[str, Any], source: Source, size: tuple[int, int]) -> str:
+    [target] = panel["targets"]
+    found = source.lines(target, (size[1] - _TITLE - _PAD) // _LEGEND_ROW)
+    if not found:
+        return _empty(panel, size[1])
+    rows = "".join(
+        f"<p><time>{html.escape(line.time[11:23])}</time>{_severity(line.severity)}"
+        f"{html.escape(line.text)}</p>"
+        for line in found
+    )
+    return f'<div class="lines">{rows}</div>'
+
+
+_KINDS: Final = {"timeseries": _graph, "heatmap": _heat, "stat": _stat, "logs": _logs}
 
 
 def _panel(panel: dict[str, Any], source: Source) -> str:

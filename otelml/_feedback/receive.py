@@ -9,6 +9,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from opentelemetry.context import get_current
 
 from otelml import _guard, semconv
 from otelml._feedback.records import FeedbackRecord, FeedbackResult, RejectedRecord
@@ -111,6 +112,7 @@ def feedback(
         FeedbackError: The id is forged, damaged or another service's, or the label is not usable.
             This is the one call of otelml that raises while a service runs: it answers a client.
     """
+    start_ns = time.time_ns()
     runtime = current_runtime()
     secret = runtime.ids.secret if runtime is not None else None
     if runtime is not None and not runtime.config.feedback.enabled:
@@ -130,5 +132,7 @@ def feedback(
     outcome = _outcome(token, label, previous)
     result = FeedbackResult(token.model, token.version, token.label, label, outcome, delay)
     if runtime is not None:
-        runtime.recorder.submit(FeedbackRecord(token, result, origin, who, when, previous))
+        # A span of no length is a negative one to Jaeger.
+        span = (get_current(), start_ns, max(time.time_ns(), start_ns + 1))
+        runtime.recorder.submit(FeedbackRecord(token, result, origin, who, when, previous, *span))
     return result

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from opentelemetry.context import Context
+
 from otelml._prediction import Token
 
 
@@ -32,7 +34,19 @@ class FeedbackResult:
 
 @dataclass(frozen=True)
 class FeedbackRecord:
-    """A label on its way to the worker."""
+    """A label on its way to the worker.
+
+    Args:
+        token: The prediction's, decoded.
+        result: What became of the label.
+        source: Where it comes from.
+        reviewer: Who gave it; empty where unknown.
+        time_ns: When it became known, nanoseconds since the epoch.
+        previous: The label before from the same source; None where there was none.
+        context: That of the call; its span is the request that brought the label.
+        start_ns: Start of the call, nanoseconds since the epoch.
+        end_ns: Its end: taken in the call, so that it lies within the request.
+    """
 
     token: Token
     result: FeedbackResult
@@ -40,6 +54,9 @@ class FeedbackRecord:
     reviewer: str
     time_ns: int
     previous: str | None
+    context: Context
+    start_ns: int
+    end_ns: int
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from otelml._prediction.calls import leave_out, take_result
-from otelml._prediction.context import current_open, detach, opened, request_scope
-from otelml._prediction.decorators import predict, stage
+from otelml._prediction.context import (
+    current_open,
+    detach,
+    opened,
+    request_scope,
+    request_visit,
+)
+from otelml._prediction.decorators import declared_model, predict, stage
 from otelml._prediction.ids import Ids
 from otelml._prediction.open import OpenPrediction
 from otelml._prediction.prediction import Prediction, current_prediction
@@ -12,6 +18,7 @@ from otelml._prediction.recorder import Recorder
 from otelml._prediction.results import label_text, results_of
 from otelml._prediction.runtime import Runtime, current_runtime, install_runtime
 from otelml._prediction.serving import is_suppressed, not_serving
+from otelml._prediction.text import error_type
 from otelml._prediction.tokens import Token
 
 __all__ = [
@@ -24,7 +31,9 @@ __all__ = [
     "current_open",
     "current_prediction",
     "current_runtime",
+    "declared_model",
     "detach",
+    "error_type",
     "install_runtime",
     "is_suppressed",
     "label_text",
@@ -33,6 +42,7 @@ __all__ = [
     "opened",
     "predict",
     "request_scope",
+    "request_visit",
     "results_of",
     "stage",
     "take_result",

@@ -8,6 +8,8 @@ from typing import Any
 
 from opentelemetry import context
 
+PREDICTS = "_otelml_predicts"
+"""The attribute of a function whose calls are predictions."""
 PREDICTION_KEY = context.create_key("otelml-prediction")
 opened: Any = attrgetter("_open")
 """Return the prediction under way that a user's handle stands for."""
@@ -15,6 +17,8 @@ opened: Any = attrgetter("_open")
 
 # A request of auto mode, which knows its last prediction.
 request_scope: ContextVar[Any] = ContextVar("otelml-request", default=None)
+# A whole request, hooks included, which knows whether a prediction was made in it.
+request_visit: ContextVar[Any] = ContextVar("otelml-visit", default=None)
 
 
 def current_handle() -> Any:

@@ -10,7 +10,7 @@ from contextvars import Context, ContextVar, copy_context
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
-from otelml._prediction.context import current_open
+from otelml._prediction.context import PREDICTS, current_open
 from otelml._prediction.open import OpenPrediction
 from otelml._prediction.prediction import Prediction
 from otelml._prediction.runtime import current_runtime
@@ -105,9 +105,20 @@ def predict(
     """
 
     def decorate(target: _F) -> _F:
-        return _wrap(target, lambda: Prediction(model, version=version, variant=variant))
+        wrapper = _wrap(target, lambda: Prediction(model, version=version, variant=variant))
+        vars(wrapper)[PREDICTS] = (model, version, variant)
+        return wrapper
 
     return decorate if function is None else decorate(function)
+
+
+def declared_model(function: Any) -> tuple[str | None, str | None, str | None] | None:
+    """Return model, version and variant that ``predict`` was given for a function.
+
+    Found through decorators that use ``functools.wraps``; None where there was no ``predict``.
+    """
+    found = getattr(function, "__dict__", {}).get(PREDICTS)
+    return found if isinstance(found, tuple) else None
 
 
 def _wrap(function: _F, make: Callable[[], Any]) -> _F:

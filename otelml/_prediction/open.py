@@ -13,7 +13,7 @@ from opentelemetry.context import Context, attach, get_current, set_value
 from otelml import _guard
 from otelml._features import Snapshot, snapshot
 from otelml._prediction.calls import complete_from_calls
-from otelml._prediction.context import PREDICTION_KEY, leave, request_scope
+from otelml._prediction.context import PREDICTION_KEY, leave, request_scope, request_visit
 from otelml._prediction.results import results_of, row_count
 from otelml._prediction.runtime import Runtime, current_runtime
 from otelml._prediction.serving import is_not_serving
@@ -87,6 +87,9 @@ class OpenPrediction(PredictionRecord):
         scope = request_scope.get()
         if scope is not None:
             scope.last = self
+        visit = request_visit.get()
+        if visit is not None:
+            visit.last = self
 
     def finish(self, exc: BaseException | None, end_ns: int | None = None) -> None:
         """End; a second call does nothing."""

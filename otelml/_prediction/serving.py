@@ -10,7 +10,7 @@ from typing import Any
 
 from opentelemetry import context
 
-from otelml._prediction.context import detach
+from otelml._prediction.context import PREDICTS, detach
 
 _NOT_SERVING = context.create_key("otelml-not-serving")
 _SUPPRESSED = ("suppress_instrumentation", context._SUPPRESS_INSTRUMENTATION_KEY)  # noqa: SLF001 - the one that utils sets  # pyright: ignore[reportPrivateUsage]
@@ -73,7 +73,9 @@ class not_serving:  # noqa: N801 - read as a verb, `with not_serving()`
             wrapper = _awaited(function)
         else:
             wrapper = _called(function)
-        return functools.wraps(function)(wrapper)
+        wrapped = functools.wraps(function)(wrapper)
+        vars(wrapped).pop(PREDICTS, None)
+        return wrapped
 
 
 def _called(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -40,7 +40,7 @@ class PrometheusServer:
 
     def __init__(self, options: MetricOptions) -> None:
         try:
-            from opentelemetry.exporter.prometheus import PrometheusMetricReader
+            from otelml._providers.prometheus_reader import PrometheusReader
         except ImportError as error:
             raise MissingDependencyError("/metrics for Prometheus", "prometheus") from error
         host = text("OTEL_EXPORTER_PROMETHEUS_HOST", _DEFAULT_HOST)
@@ -48,7 +48,7 @@ class PrometheusServer:
         chosen_host, chosen_port = options.prometheus_host, options.prometheus_port
         self.host = host if chosen_host == _DEFAULT_HOST else chosen_host
         self.port = int(port) if chosen_port == _DEFAULT_PORT else chosen_port
-        self.reader: MetricReader = PrometheusMetricReader()
+        self.reader: MetricReader = PrometheusReader()
         self._server: Any = None
         self._pid = os.getpid()
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 from otelml._requests.calls import begin_call, current_call, end_call
 from otelml._requests.models import register_framework, register_model
 from otelml._requests.request import RequestScope, begin_request, end_request
+from otelml._requests.visits import Route, Visit, begin_visit, end_visit
 
 __all__ = [
     "RequestScope",
+    "Route",
+    "Visit",
     "begin_call",
     "begin_request",
+    "begin_visit",
     "current_call",
     "end_call",
     "end_request",
+    "end_visit",
     "register_framework",
     "register_model",
 ]

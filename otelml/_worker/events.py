@@ -23,7 +23,8 @@ _SHORT = 1000
 
 def warn(prediction: PredictionRecord, message: str, *args: object) -> None:
     """Warn about a prediction, with its ids."""
-    write_record(_logger, logging.WARNING, message % args, {}, prediction.span, time.time_ns())
+    extra = _model(prediction)
+    write_record(_logger, logging.WARNING, message % args, extra, prediction.span, time.time_ns())
 
 
 def log_prediction(
@@ -52,6 +53,7 @@ def log_prediction(
 
 def _log_exception(prediction: PredictionRecord, error: BaseException) -> None:
     extra: dict[str, Any] = {
+        **_model(prediction),
         EVENT_NAME: semconv.EVENT_EXCEPTION,
         semconv.EXCEPTION_TYPE: prediction.error,
         semconv.EXCEPTION_MESSAGE: status_description(prediction).partition(": ")[2],
@@ -59,6 +61,16 @@ def _log_exception(prediction: PredictionRecord, error: BaseException) -> None:
     }
     message = f"prediction of {prediction.model} raised {prediction.error}"
     write_record(_prediction_log, logging.ERROR, message, extra, prediction.span, prediction.end_ns)
+
+
+def _model(prediction: PredictionRecord) -> dict[str, str]:
+    """Return the fields by which lines of a model are found."""
+    fields = {
+        semconv.ML_MODEL_NAME: prediction.model,
+        semconv.ML_MODEL_VERSION: prediction.version,
+        semconv.ML_MODEL_VARIANT: prediction.variant,
+    }
+    return {name: value for name, value in fields.items() if value}
 
 
 def _features(prediction: PredictionRecord, options: LogOptions) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
 
 from otelml import semconv
@@ -82,6 +81,10 @@ def _log_conflict(record: FeedbackRecord) -> None:
         semconv.ML_LABEL_ACTUAL: result.actual,
         semconv.ML_FEEDBACK_SOURCE: record.source,
     }
+    if result.version:
+        extra[semconv.ML_MODEL_VERSION] = result.version
+    if record.token.variant:
+        extra[semconv.ML_MODEL_VARIANT] = record.token.variant
     message = (
         f"two labels from {record.source} for one prediction of {result.model}: "
         f"{record.previous}, now {result.actual}"
@@ -97,23 +100,25 @@ def _context_of(record: FeedbackRecord) -> SpanContext:
 
 
 def _emit_span(record: FeedbackRecord, spans: Any) -> None:
-    """Emit the span of a label: a trace of its own, linked to the prediction's."""
+    """Emit the span of a label, linked to the prediction's.
+
+    It is a child of the request that brought the label, and sampled if that is; outside a request
+    it is a trace of its own.
+    """
     target = _context_of(record)
     links = (Link(target),) if target.is_valid and record.token.traced else ()
     name = semconv.SPAN_FEEDBACK.format(model=record.token.model)
-    now = time.time_ns()
-    span = spans.start(name, Context(), now, links)
+    span = spans.start(name, record.context, record.start_ns, links)
     if not span.is_recording():
         return
     attributes = _attributes(record)
-    end = max(time.time_ns(), now + 1)  # a span of no length is a negative one to Jaeger
     if isinstance(span, DeferredSpan):
-        spans.end(span, end)
+        spans.end(span, record.end_ns)
         span.complete(attributes, None)
         return
     span.set_attributes(attributes)
     span.set_status(Status(StatusCode.UNSET))
-    spans.end(span, end)
+    spans.end(span, record.end_ns)
 
 
 def _attributes(record: FeedbackRecord) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from opentelemetry import trace
 from otelml import semconv
 from otelml._metrics import Instruments, Key, Sums, model_key, variant_key
 from otelml._records.prediction import PredictionRecord
+from otelml._records.request import FailedRequest
 from otelml._records.results import Results
 from otelml.config import MetricOptions
 
@@ -60,6 +61,16 @@ class Measurements:
         )
         if len(self.models) < self._options.cardinality_limit:
             self.models[described] = None
+
+    def fail(self, request: FailedRequest) -> None:
+        """Count a request that failed before its prediction as one failed prediction.
+
+        It has no exemplar: that would lead to a span of another duration.
+        """
+        key = (*variant_key(request), (semconv.ERROR_TYPE, request.error))
+        when = request.end_ns
+        self._to.duration.write((when - request.start_ns) / 1e9, key, when)
+        self._sums.add(self._to.predictions, key)
 
     def count_mismatch(self, record: PredictionRecord, reason: str) -> None:
         """Count a prediction whose features are not those of its model."""

@@ -9,6 +9,7 @@ from otelml._feedback import FeedbackRecord, RejectedRecord
 from otelml._metrics import Instruments, Sums
 from otelml._prediction import Runtime, results_of
 from otelml._records.prediction import PredictionRecord
+from otelml._records.request import FailedRequest
 from otelml._spans import LateStage, complete_spans, complete_stage, prediction_attributes
 from otelml._worker.events import log_prediction, warn
 from otelml._worker.labels import Labels
@@ -47,6 +48,9 @@ class Processor:
             self._labels.take(record)
         elif isinstance(record, RejectedRecord):
             self._labels.reject(record)
+        elif isinstance(record, FailedRequest):
+            if self._measurements is not None:
+                self._measurements.fail(record)
         elif isinstance(record, LateStage):
             complete_stage(*record)
 

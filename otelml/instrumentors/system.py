@@ -1,7 +1,8 @@
 """Process and host metrics by psutil, through OpenTelemetry's own instrumentation.
 
 Upstream keeps the parent's process after a fork and lets psutil's errors into every collection;
-both are mended here. Names and units are upstream's.
+both are mended here. Names and units are upstream's. It knows nothing of file systems; those are
+in :mod:`otelml.instrumentors.filesystems`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from opentelemetry.instrumentation.system_metrics.environment_variables import (
 )
 
 from otelml import _guard
+from otelml._metrics import create_meter
 from otelml._state import ProcessState
+from otelml.instrumentors.filesystems import SYSTEM_FILESYSTEM_UTILIZATION, observe_filesystems
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
@@ -60,14 +63,14 @@ _SHORTEST_INTERVAL_S = 0.5
 _UNAVAILABLE = (psutil.Error, OSError, NotImplementedError, AttributeError)
 
 
-def _chosen() -> dict[str, list[str] | None]:
+def _is_chosen(name: str) -> bool:
     excluded = os.environ.get(OTEL_PYTHON_SYSTEM_METRICS_EXCLUDED_METRICS, "").split(",")
     patterns = [pattern.strip() for pattern in excluded if pattern.strip()]
-    return {
-        name: states
-        for name, states in _COLLECTED.items()
-        if not any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
-    }
+    return not any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+
+
+def _chosen() -> dict[str, list[str] | None]:
+    return {name: states for name, states in _COLLECTED.items() if _is_chosen(name)}
 
 
 def _steady(callback: _Callback) -> _Callback:
@@ -156,6 +159,8 @@ class _SystemInstrumentor(SystemMetricsInstrumentor):  # type: ignore[misc] # up
         process, which is for the web frameworks to choose.
         """
         self._instrument(meter_provider=meter_provider)
+        if _is_chosen(SYSTEM_FILESYSTEM_UTILIZATION):
+            observe_filesystems(create_meter(meter_provider), lambda: self.active)
         # As with the process: without a first reading, the first collection would be all zeros.
         psutil.cpu_times_percent(percpu=True)
         self._proc.cpu_percent()

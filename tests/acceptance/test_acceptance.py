@@ -31,9 +31,9 @@ CASES = {
     "predict failed": (500, "POST /predict", BROKEN),
     "batch": (200, "POST /predict/batch", DECIDED),
     "batch refused": (422, "POST /predict/batch", {}),
-    # It fails before the model is called, and nothing in it speaks of a prediction.
+    # It fails before the model is called: no span speaks of a prediction, and yet one has failed.
     "batch failed": (500, "POST /predict/batch", {}),
-    "feedback": (200, "POST /feedback", {}),
+    "feedback": (200, "POST /feedback", {FEEDBACK: None}),
     "feedback forged": (400, "POST /feedback", {}),
     "health": (200, "GET /healthz", {}),
     "form": (200, "GET /", {}),
@@ -47,7 +47,7 @@ LOGS = {
     "form failed": ["Exception on / [POST]", *FAILED],
 }
 each_case = pytest.mark.parametrize("name", CASES)
-each_prediction = pytest.mark.parametrize("name", [n for n, c in CASES.items() if c[2]])
+each_prediction = pytest.mark.parametrize("name", [n for n, c in CASES.items() if PREDICT in c[2]])
 
 
 def tags(span, *names):
@@ -175,11 +175,13 @@ def test_link_on_the_page(run):
 
 
 def test_feedback_links_to_its_prediction(run):
-    """A label is a span in a trace of its own, and its link leads to the span it judges."""
+    """A label is a span of the request that brought it, and its link leads to the one it judges."""
     judged = run.cases["predict"]
     span = only(run.stores.traces(FEEDBACK), FEEDBACK)
     [(trace_id, span_id)] = span.links
-    assert (trace_id, span.parents) == (judged.trace_id, [])
+    assert trace_id == judged.trace_id
+    server = only(run.stores.trace(run.cases["feedback"].trace_id), "POST /feedback")
+    assert span.parents == [(run.cases["feedback"].trace_id, server.id)]
     assert only(run.stores.trace(trace_id), PREDICT).id == span_id
     predicted = judged.json["label"]
     outcome = "correct" if predicted == "rejected" else "wrong"
@@ -218,15 +220,20 @@ def test_requests_counted(run):
 def test_predictions_counted(run):
     """Rows by label and by error are in Prometheus as they were answered."""
     rows = Counter((label, "") for e in run.sent for label in e.labels)
-    rows["", ERROR] = sum(e.failed for e in run.sent)
+    rows["", ERROR] = sum(e.status >= 500 for e in run.sent)
     eventually(
         lambda: run.stores.sums("ml_predictions_total", "ml_prediction_label", "error_type"), rows
     )
 
 
 def test_predictions_are_the_same_everywhere(run):
-    """Predictions asked for, spans in Jaeger, histogram in Prometheus, events in VictoriaLogs: one count."""
+    """Asked for, spans in Jaeger, histogram in Prometheus, events in VictoriaLogs: one count.
+
+    A request that fails before its model is called is measured, and is nothing else.
+    """
     asked = sum(bool(e.labels) or e.failed for e in run.sent)
+    never_began = sum(e.status >= 500 and not e.failed for e in run.sent)
+    assert never_began == 1
 
     def counts():
         spans = [span for span in run.stores.traces(PREDICT) if span.name == PREDICT]
@@ -234,7 +241,7 @@ def test_predictions_are_the_same_everywhere(run):
         events = [line for line, _ in run.stores.logs() if line.startswith("prediction of loan: ")]
         return len(spans), len({span.id for span in spans}), durations[()], len(events)
 
-    eventually(counts, (asked, asked, asked, asked))
+    eventually(counts, (asked, asked, asked + never_began, asked))
 
 
 def test_stages_counted(run):

@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from grafana.generate.logs_query import field, lines
+from grafana.generate.shown_lines import SHOWN, of_model, of_service
+from grafana.picture.ask import Source, Window
 from grafana.picture.scene import SERVICES, Scene
 from otelml import semconv
 from tests._processes import ROOT
@@ -99,6 +101,26 @@ def test_query(live, one):
         return
     assert all(choice.may_be_empty for choice in one.choices)
     assert [ask.numbers(live.prometheus, choice.expr) for choice in one.choices] == [[], [], []]
+
+
+@pytest.mark.parametrize("choice", ask.CHOICES, ids=lambda choice: choice["model"])
+def test_log_lines(live, choice):
+    """The panels of log lines show lines of what is chosen; each of a model names it."""
+    store, service = live.stores.victorialogs, choice["service"]
+    assert found_lines(store, of_service(service, choice["instance"]))
+    of_one = found_lines(store, of_model(service, choice["model"], ".*", ".*"))
+    assert {line[semconv.ML_MODEL_NAME] for line in of_one} == {choice["model"]}
+
+
+@pytest.mark.parametrize("query", SHOWN)
+def test_log_lines_of_pictures(live, query):
+    """Pictures of these panels have the newest lines, the newest first."""
+    window = Window(time.time() - 900, time.time())
+    source = Source(live.prometheus, window, ask.CHOICES[0], live.stores.victorialogs)
+    found = source.lines({"expr": query}, 5)
+    assert len(found) == 5
+    assert found == sorted(found, key=lambda line: line.time, reverse=True)
+    assert all(line.text and line.severity for line in found)
 
 
 def test_invalid_queries_are_noticed(live):

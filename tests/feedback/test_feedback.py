@@ -7,6 +7,9 @@ from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
+from flask import Flask
+from opentelemetry import trace
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 import otelml
 from otelml.config import Config, FeedbackOptions, LogOptions
@@ -18,6 +21,13 @@ def _predict(label="approved", **arguments):
     with otelml.prediction("loan", version="3", **arguments) as p:
         p.set_result(label=label, confidence=0.9)
     return p
+
+
+def _in_request(work):
+    """Do some work in the view of a Flask application."""
+    app = Flask("labels")
+    app.post("/feedback")(work)
+    return app.test_client().post("/feedback")
 
 
 def test_a_label_finds_its_trace(capture_telemetry):
@@ -74,6 +84,74 @@ def test_duplicates_and_conflicts(capture_telemetry):
     }
     (record,) = capture_telemetry.logs("ml.feedback.conflict")
     assert "approved, now rejected" in record.body
+
+
+@pytest.mark.parametrize("ordinary", ["", "true"])
+def test_a_label_is_part_of_what_brought_it(monkeypatch, ordinary):
+    """Its span is a child of the current one and within its times, however late it is made."""
+    monkeypatch.setenv("OTELML_ORDINARY_SPANS", ordinary)
+    with capture() as captured:
+        p = _predict()
+
+        def view():
+            for label in ("approved", "rejected"):
+                otelml.feedback(p.id, label)
+                time.sleep(0.01)
+            return "ok"
+
+        assert _in_request(view).status_code == 200
+        time.sleep(0.01)
+        predicted = captured.assert_prediction("loan")
+        (server,) = captured.spans("POST /feedback")
+        spans = captured.spans("feedback loan")
+    assert len(spans) == 2
+    for span in spans:
+        assert span.parent.span_id == server.context.span_id
+        assert span.context.trace_id == server.context.trace_id != predicted.context.trace_id
+        assert server.start_time <= span.start_time < span.end_time <= server.end_time
+        assert span.end_time - span.start_time < 10_000_000
+        (link,) = span.links
+        assert link.context.span_id == predicted.context.span_id
+    first, second = sorted(spans, key=lambda span: span.start_time)
+    assert second.start_time - first.end_time >= 10_000_000
+
+
+def test_a_label_outside_a_request_is_a_trace_of_its_own(capture_telemetry):
+    """Without a current span it is a root; its times are still those of the call."""
+    p = _predict()
+    before = time.time_ns()
+    otelml.feedback(p.id, "approved")
+    after = time.time_ns()
+    time.sleep(0.01)
+    (span,) = capture_telemetry.spans("feedback loan")
+    assert span.parent is None
+    assert before <= span.start_time < span.end_time <= after
+    assert len(span.links) == 1
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+def test_a_label_is_sampled_as_its_request(capture_telemetry, sampled):
+    """In a request that is not sampled a label has no span; it counts, and a conflict is told."""
+    p = _predict()
+    flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
+    with trace.use_span(NonRecordingSpan(SpanContext(1, 2, is_remote=True, trace_flags=flags))):
+        otelml.feedback(p.id, "approved")
+        otelml.feedback(p.id, "rejected")
+    spans = capture_telemetry.spans("feedback loan")
+    assert [span.parent.span_id for span in spans] == [2, 2] * sampled
+    assert capture_telemetry.metric("ml.feedback").sum() == 2
+    assert len(capture_telemetry.logs("ml.feedback.conflict")) == 1
+
+
+def test_a_label_inside_a_prediction(capture_telemetry):
+    """The current span may be one of ours, which the worker completes later."""
+    p = _predict()
+    with otelml.prediction("review"):
+        otelml.feedback(p.id, "approved")
+    (outer,) = capture_telemetry.predictions("review")
+    (span,) = capture_telemetry.spans("feedback loan")
+    assert span.parent.span_id == outer.context.span_id
+    assert outer.start_time <= span.start_time < span.end_time <= outer.end_time
 
 
 def test_rows_of_a_batch(capture_telemetry):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from grafana.generate import settings
-from grafana.generate.queries import DASHBOARDS, fill, panels, queries
+from grafana.generate import settings, shown_lines
+from grafana.generate.queries import DASHBOARDS, LOGS, fill, panels, queries
 from otelml import semconv
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +44,10 @@ def test_panels_are_complete(name):
         assert panel["title"], where
         assert panel["description"].endswith("."), where
         assert panel["datasource"]["uid"] in datasources(), where
+        if panel["type"] == LOGS:
+            assert panel["fieldConfig"]["defaults"]["noValue"], where
+            assert {target["datasource"]["uid"] for target in panel["targets"]} == {"loki"}, where
+            continue
         assert panel["fieldConfig"]["defaults"]["unit"], where
         assert panel["targets"], where
         for target in panel["targets"]:
@@ -142,4 +146,25 @@ def test_the_latency_objective_is_a_bucket():
 @pytest.mark.parametrize("name", NAMES)
 def test_rates_span_several_exports(name):
     """A panel's shortest step is an export interval, so that a rate never sees a single sample."""
-    assert {panel["interval"] for panel in panels(load(name))} == {settings.EXPORT_INTERVAL}
+    found = {panel["interval"] for panel in panels(load(name)) if panel["type"] != LOGS}
+    assert found == {settings.EXPORT_INTERVAL}
+
+
+@pytest.mark.parametrize(
+    ("name", "query"), [("service", shown_lines.OF_SERVICE), ("model", shown_lines.OF_MODEL)]
+)
+def test_log_lines(name, query):
+    """A dashboard of one service ends with its lines, those of its variables, newest first."""
+    dashboard = load(name)
+    [panel] = [panel for panel in panels(dashboard) if panel["type"] == LOGS]
+    assert panel == dashboard["panels"][-1]
+    assert [target["expr"] for target in panel["targets"]] == [query.logql()]
+    variables = {f"${variable['name']}" for variable in dashboard["templating"]["list"]}
+    assert set(re.findall(r"\$\w+", query.logql())) == variables
+    assert panel["options"]["sortOrder"] == "Descending"
+    assert panel["options"]["enableLogDetails"] is True
+
+
+def test_other_queries_are_for_prometheus():
+    """What is put to a Prometheus holds no query of log lines."""
+    assert not {query.expr for query in queries()} & set(shown_lines.SHOWN)

@@ -48,3 +48,36 @@ def test_histograms_are_three_series():
 def test_labels():
     """Dots become underscores, a leading digit gets a prefix."""
     assert [label("ml.model.name"), label("1st.try")] == ["ml_model_name", "key_1st_try"]
+
+
+# What is a share, a probability or a score of that kind: from 0 to 1, or a part of a whole.
+RATIOS = (
+    "ml.feature.reference.ratio",
+    "ml.drift.p_value",
+    "ml.drift.share",
+    "ml.quality",
+    "ml.quality.lower",
+    "ml.quality.upper",
+    "ml.quality.bound.lower",
+    "ml.quality.bound.upper",
+    "ml.label.coverage",
+    "ml.label.maturity",
+)
+GAUGES = [
+    metric for metric in semconv.METRICS if metric.kind in {Kind.GAUGE, Kind.OBSERVABLE_GAUGE}
+]
+
+
+@pytest.mark.parametrize("metric", GAUGES, ids=lambda metric: metric.name)
+def test_only_a_ratio_is_called_one(metric):
+    """Prometheus appends ``_ratio`` to a gauge of unit 1: no income, no age, no flag is one."""
+    ends = metric_name(metric).endswith("_ratio")
+    assert ends is (metric.unit == "1")
+    assert not ends or metric.name in RATIOS
+
+
+def test_a_value_keeps_its_name():
+    """What a feature is and that there is a model are no ratios."""
+    assert metric_name(semconv.ML_FEATURE_MEAN) == "ml_feature_mean"
+    assert metric_name(semconv.ML_MODEL_INFO) == "ml_model_info"
+    assert series_names(semconv.ML_PREDICTION_VALUE)[0] == "ml_prediction_value_bucket"

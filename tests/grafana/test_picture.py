@@ -7,9 +7,9 @@ import math
 
 import pytest
 
-from grafana.generate.queries import DASHBOARDS, panels
+from grafana.generate.queries import DASHBOARDS, LOGS, panels
 from grafana.picture import page, svg, units
-from grafana.picture.ask import STEP_S, Series, Window
+from grafana.picture.ask import STEP_S, Line, Series, Source, Window
 
 WINDOW = Window(1_000_000 - 600, 1_000_000)
 TEXTS = [
@@ -33,11 +33,15 @@ class Fixed:
 
     window = WINDOW
 
-    def __init__(self, lines):
-        self.lines = lines
+    def __init__(self, series):
+        self._series = series
 
     def series(self, _target):
-        return self.lines
+        return self._series
+
+    def lines(self, _target, most):
+        line = Line("2026-01-02T03:04:05.678901Z", "ERROR", "a <line>")
+        return [line] * most if self._series else []
 
     def exemplars(self, _target):
         return [(WINDOW.start + 60, 0.2)]
@@ -57,7 +61,8 @@ def test_every_unit_is_known():
     """No dashboard uses a unit that pictures cannot write."""
     for path in DASHBOARDS.glob("*.json"):
         for panel in panels(json.loads(path.read_text("utf-8"))):
-            assert units.text(1.5, panel["fieldConfig"]["defaults"]["unit"])
+            if panel["type"] != LOGS:
+                assert units.text(1.5, panel["fieldConfig"]["defaults"]["unit"])
 
 
 def test_ticks_are_round():
@@ -102,6 +107,21 @@ def test_empty_page(name):
     assert [text.count(f">{each}<") for each in sorted(set(says))] == [
         says.count(each) for each in sorted(set(says))
     ]
+
+
+@pytest.mark.parametrize("name", ["model", "service"])
+def test_log_lines(name):
+    """Lines are drawn with their time and severity, as text, as many as there is room for."""
+    dashboard = json.loads((DASHBOARDS / f"{name}.json").read_text("utf-8"))
+    text = page.page(name, dashboard, Fixed([line(1.0, le="1.0")]), {})
+    assert 10 < text.count("a &lt;line&gt;") < 30
+    assert "<time>03:04:05.678</time>" in text
+    assert ">ERROR</b>" in text
+
+
+def test_lines_without_a_store():
+    """Drawn from a Prometheus alone, a page has no lines."""
+    assert Source("http://127.0.0.1:9", WINDOW, {}).lines({"expr": ""}, 5) == []
 
 
 def test_window():

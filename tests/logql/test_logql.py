@@ -15,6 +15,7 @@ import yaml
 
 from engines.stack import Stack
 from grafana.generate.logs_query import Counted, field, lines, matching
+from grafana.generate.shown_lines import of_model, of_service
 from tests.acceptance._stores import eventually, found_lines, get
 from tests.acceptance.conftest import free_ports
 
@@ -34,15 +35,17 @@ QUERIES = {
     lines("loan-api").where(
         matching("severity_text", "ERROR|WARN"), field("ml.model.name", "loan")
     ): 2,
+    of_service("loan-api", "pod-1|pod-2"): 2,
+    of_model("loan-api", "loan", ".*", "canary|"): 2,
     lines("loan-api").count("5m"): 3,
     lines("loan-api").where(field("ml.model.name", "loan")).rate("5m", by=("severity_text",)): 3,
 }
-# Service, level, message, model, trace, span. The last ones are near misses.
+# Service, instance, level, message, variant, trace, span. The last ones are near misses.
 RECORDS = (
-    ("loan-api", "ERROR", f"here is {QUOTED}, and more", "loan", TRACE, SPAN),
-    ("loan-api", "WARN", "a quoted part", "loan", TRACE[::-1], SPAN[::-1]),
-    ("loan-api", "INFO", QUOTED.upper(), "loan", TRACE[::-1], SPAN[::-1]),
-    ("loan-api-2", "ERROR", QUOTED, "loan", TRACE, SPAN),
+    ("loan-api", "pod-1", "ERROR", f"here is {QUOTED}, and more", "", TRACE, SPAN),
+    ("loan-api", "pod-2", "WARN", "a quoted part", "canary", TRACE[::-1], SPAN[::-1]),
+    ("loan-api", "pod-12", "INFO", QUOTED.upper(), "shadow", TRACE[::-1], SPAN[::-1]),
+    ("loan-api-2", "pod-1", "ERROR", QUOTED, "canary", TRACE, SPAN),
 )
 
 
@@ -51,7 +54,12 @@ def send(collector: str) -> None:
     now = time.time_ns()
     resources = [
         {
-            "resource": {"attributes": [text("service.name", service)]},
+            "resource": {
+                "attributes": [
+                    text("service.name", service),
+                    text("service.instance.id", instance),
+                ]
+            },
             "scopeLogs": [
                 {
                     "logRecords": [
@@ -60,7 +68,11 @@ def send(collector: str) -> None:
                             "severityNumber": {"INFO": 9, "WARN": 13, "ERROR": 17}[level],
                             "severityText": level,
                             "body": {"stringValue": message},
-                            "attributes": [text("ml.model.name", model)],
+                            "attributes": [
+                                text("ml.model.name", "loan"),
+                                text("ml.model.version", "1"),
+                                *([text("ml.model.variant", variant)] if variant else []),
+                            ],
                             "traceId": trace,
                             "spanId": span,
                         }
@@ -68,7 +80,7 @@ def send(collector: str) -> None:
                 }
             ],
         }
-        for number, (service, level, message, model, trace, span) in enumerate(RECORDS)
+        for number, (service, instance, level, message, variant, trace, span) in enumerate(RECORDS)
     ]
     body = json.dumps({"resourceLogs": resources}).encode()
     headers = {"Content-Type": "application/json"}

@@ -85,7 +85,8 @@ print(page)
     names = 'ml_model_name="loan",ml_model_version="3",ml_prediction_label="approved"'
     assert re.search(rf"^ml_predictions_total{{{names},.*}} 1\.0$", page, re.MULTILINE)
     assert re.search(r"^http_server_request_duration_seconds_count\{.*\} ", page, re.MULTILINE)
-    # Without the suffix that the page warns of.
+    # As over OTLP: a share has a suffix, what is no share has none.
+    assert re.search(r"^system_memory_utilization_ratio\{", page, re.MULTILINE)
     assert re.search(r"^ml_model_info\{", page, re.MULTILINE)
 
 

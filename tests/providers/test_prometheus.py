@@ -6,8 +6,12 @@ import socket
 import urllib.request
 
 import pytest
+from opentelemetry.metrics import Observation
 
+from grafana.generate.names import series_names
+from otelml import semconv
 from otelml.config import MetricOptions
+from otelml.semconv import Kind, Metric
 
 
 @pytest.fixture
@@ -77,3 +81,45 @@ def test_port_is_free_after_shutdown(make, soon, port):
         _scrape(port)
     make(metrics=options)
     _scrape(port)
+
+
+def _create(meter, metric):
+    """Make the metric's instrument with one value."""
+    one = [lambda _: [Observation(1)]]
+    if metric.kind is Kind.OBSERVABLE_GAUGE:
+        meter.create_observable_gauge(metric.name, one, metric.unit)
+    elif metric.kind is Kind.OBSERVABLE_COUNTER:
+        meter.create_observable_counter(metric.name, one, metric.unit)
+    elif metric.kind is Kind.COUNTER:
+        meter.create_counter(metric.name, metric.unit).add(1)
+    elif metric.kind is Kind.UP_DOWN_COUNTER:
+        meter.create_up_down_counter(metric.name, metric.unit).add(1)
+    elif metric.kind is Kind.HISTOGRAM:
+        meter.create_histogram(metric.name, metric.unit).record(1)
+    else:
+        meter.create_gauge(metric.name, metric.unit).set(1)
+
+
+FOREIGN = [
+    Metric("process.cpu.utilization", Kind.OBSERVABLE_GAUGE, "1", ""),
+    Metric("unusual.share", Kind.GAUGE, "1", ""),
+    Metric("unusual.reference.ratio", Kind.GAUGE, "1", ""),
+    Metric("unusual.ratio.of.things", Kind.GAUGE, "1", ""),
+    Metric("unusual.open", Kind.UP_DOWN_COUNTER, "1", ""),
+    Metric("unusual.score", Kind.HISTOGRAM, "1", ""),
+    Metric("unusual.size", Kind.GAUGE, "By", ""),
+    Metric("unusual.flag", Kind.GAUGE, "{flag}", ""),
+]
+
+
+def test_names_are_those_of_the_same_metrics_over_otlp(make, port):
+    """Whatever a dashboard asks for, ``/metrics`` has it under the very name."""
+    providers = make(metrics=MetricOptions(prometheus=True, prometheus_port=port))
+    meter = providers.meter_provider.get_meter("m")
+    metrics = [*semconv.METRICS, *FOREIGN]
+    for metric in metrics:
+        _create(meter, metric)
+    found = {line.split("{")[0].split(" ")[0] for line in _scrape(port).splitlines()}
+    wanted = {name for metric in metrics for name in series_names(metric)}
+    assert wanted - found == set()
+    assert not {name for name in found if "unusual" in name} - wanted

@@ -10,6 +10,8 @@ subclasses and factories, whoever imported ``Flask`` when. The span and the metr
   ``abort(404)`` the application answers its client.
 - An excluded URL has no server span and no HTTP metrics; predictions made there are predictions
   all the same, in a trace of their own.
+- A request that fails before the prediction it was to make counts as a failed one, before or in the
+  view; see :mod:`otelml._requests.visits`.
 """
 
 from __future__ import annotations
@@ -25,9 +27,18 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from werkzeug.exceptions import HTTPException
 
 from otelml import _guard, semconv
-from otelml._prediction import current_runtime
-from otelml._requests import RequestScope, begin_request, end_request
+from otelml._prediction import current_runtime, error_type, request_visit
+from otelml._requests import (
+    RequestScope,
+    Route,
+    Visit,
+    begin_request,
+    begin_visit,
+    end_request,
+    end_visit,
+)
 from otelml.instrumentors.flask.http import HttpInstrumentation, prefer_stable_conventions
+from otelml.instrumentors.flask.server import mend_server_address
 from otelml.instrumentors.patch import Patches
 
 __all__ = ["FlaskMLInstrumentor"]
@@ -65,6 +76,7 @@ class FlaskMLInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # it has no 
         options = {name: kwargs[name] for name in _OPTIONS if name in kwargs}
         self._http = http = HttpInstrumentation(Flask.wsgi_app, options)
         self._patches = Patches()
+        _guard.call("flask", mend_server_address, self._patches)
         for name, wrap in _HOOKS.items():
             self._patches.replace(Flask, name, wrap(getattr(Flask, name), http))
         for app in _existing_apps():
@@ -116,12 +128,44 @@ def _wrap_dispatch_request(original: Any, http: HttpInstrumentation) -> Any:
         try:
             response = original(self, *args)
         except BaseException as error:
-            _end(scope, error if _is_failure(error) else None)
+            failed = error if _is_failure(error) else None
+            _end(scope, failed)
+            visit = request_visit.get()
+            if visit is not None and failed is not None:
+                visit.error = error_type(failed)
             raise
         _end(scope, None)
         return response
 
     return dispatch_request
+
+
+def _wrap_full_dispatch_request(original: Any, http: HttpInstrumentation) -> Any:
+    @functools.wraps(original)
+    def full_dispatch_request(self: Flask, *args: Any) -> Any:
+        visit = begin_visit() if http.active else None
+        if visit is None:
+            return original(self, *args)
+        try:
+            response = original(self, *args)
+        except BaseException as error:
+            _guard.call("flask", _leave, self, visit, error_type(error))
+            raise
+        code = getattr(response, "status_code", 0)
+        _guard.call("flask", _leave, self, visit, str(code) if code >= _SERVER_ERROR else "")
+        return response
+
+    return full_dispatch_request
+
+
+def _leave(app: Flask, visit: Visit, failure: str) -> None:
+    rule = request.url_rule
+    if rule is None:
+        end_visit(visit, None, failure)
+        return
+    path = request.path if rule.arguments else ""
+    route = Route(id(app), request.method, rule.rule, path)
+    end_visit(visit, route, failure, app.view_functions.get(rule.endpoint))
 
 
 def _wrap_process_response(original: Any, http: HttpInstrumentation) -> Any:
@@ -138,6 +182,7 @@ def _wrap_process_response(original: Any, http: HttpInstrumentation) -> Any:
 _HOOKS = {
     "wsgi_app": _wrap_wsgi_app,
     "dispatch_request": _wrap_dispatch_request,
+    "full_dispatch_request": _wrap_full_dispatch_request,
     "process_response": _wrap_process_response,
 }
 
