@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from otelml._prediction.calls import leave_out, take_result
-from otelml._prediction.context import current_open, detach, opened, request_scope
+from otelml._prediction.context import (
+    PREDICTION_KEY,
+    beneath,
+    current_open,
+    detach,
+    leave_inferred,
+    opened,
+    request_scope,
+)
 from otelml._prediction.decorators import predict, stage
 from otelml._prediction.ids import Ids
 from otelml._prediction.open import OpenPrediction
@@ -15,12 +23,14 @@ from otelml._prediction.serving import is_suppressed, not_serving
 from otelml._prediction.tokens import Token
 
 __all__ = [
+    "PREDICTION_KEY",
     "Ids",
     "OpenPrediction",
     "Prediction",
     "Recorder",
     "Runtime",
     "Token",
+    "beneath",
     "current_open",
     "current_prediction",
     "current_runtime",
@@ -28,6 +38,7 @@ __all__ = [
     "install_runtime",
     "is_suppressed",
     "label_text",
+    "leave_inferred",
     "leave_out",
     "not_serving",
     "opened",

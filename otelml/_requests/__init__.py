@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from otelml._requests.calls import begin_call, current_call, end_call
+from otelml._requests.carry import Held, Task, carry_along, is_enclosed, nothing
 from otelml._requests.models import register_framework, register_model
-from otelml._requests.request import RequestScope, begin_request, end_request
+from otelml._requests.request import RequestScope, begin_request, end_request, leave_request
 
 __all__ = [
+    "Held",
     "RequestScope",
+    "Task",
     "begin_call",
     "begin_request",
+    "carry_along",
     "current_call",
     "end_call",
     "end_request",
+    "is_enclosed",
+    "leave_request",
+    "nothing",
     "register_framework",
     "register_model",
 ]
