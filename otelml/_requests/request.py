@@ -179,12 +179,13 @@ class RequestScope:
 
     def settle(self, lane: Lane) -> list[OpenPrediction]:
         """Return the predictions that end where one begins in ``lane``; they are taken out."""
-        over, rest = [], []
-        for item in self.open:
-            prediction, other = item
-            passed = other.is_over or lane.is_within(other)
-            (over if passed and not _is_busy(prediction) else rest).append(item)
-        self.open = rest
+        over = [
+            (prediction, other)
+            for prediction, other in self.open
+            if (other.is_over or lane.is_within(other)) and not _is_busy(prediction)
+        ]
+        if over:
+            self.open = [item for item in self.open if item not in over]
         for _, other in over:
             other.error = None
         return [prediction for prediction, _ in over]

@@ -76,7 +76,7 @@ def by_early_pool(predict):
 
 def by_map(predict):
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda _: predict(), [0]))[0]
+        return next(pool.map(lambda _: predict(), [0]))
 
 
 def by_nested_pools(predict):
@@ -326,7 +326,7 @@ def test_pool_of_threads_map(seen, app, model):
 
 
 def test_joblib_beyond_what_it_sends_first(seen, app, model):
-    """joblib sends later tasks from a callback: they are part of the request as well."""
+    """Later tasks, which joblib sends from a callback, are part of the request as well."""
     joblib = pytest.importorskip("joblib")
 
     @app.get("/")
@@ -649,7 +649,7 @@ def test_a_task_is_pickled_as_its_function(seen, app):
     """Whoever sends a task to another process or interpreter sends the function."""
     from otelml._requests import Task
 
-    assert pickle.loads(pickle.dumps(Task(abs))) is abs  # noqa: S301 - our own
+    assert pickle.loads(pickle.dumps(Task(abs))) is abs
 
 
 def test_no_inputs_are_kept(seen, app, model):
