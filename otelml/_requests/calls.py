@@ -73,7 +73,7 @@ def _begin_call(model: Any, method: str, data: Any, framework: str) -> Call:
         options.model_version if options else None,
     )
     scope: RequestScope | None = request_scope.get()
-    if scope is not None and scope.is_foreign():
+    if scope is not None and scope.is_over():
         scope = None
     call = _in_explicit(model, info, method, data)
     if call is None and scope is not None:
@@ -106,7 +106,7 @@ def _in_request(
 ) -> Call | None:
     lane = scope.lane()
     over: list[OpenPrediction] = []
-    with scope.lock:
+    with scope.lock():
         if scope.closed:
             return None
         owner = scope.find(model, data)
@@ -144,7 +144,7 @@ def _inferred(info: ModelInfo, start_ns: int | None) -> OpenPrediction:
 def _lock_of(owner: PredictionRecord) -> Any:
     """Return what keeps other threads of a request off a prediction."""
     scope = getattr(owner, "scope", None)
-    return scope.lock if scope is not None else _NO_LOCK
+    return scope.lock() if scope is not None else _NO_LOCK
 
 
 def end_call(

@@ -64,8 +64,8 @@ class RequestScope:
     """One request, from the start of its view to its end."""
 
     __slots__ = (
-        "_anchor_ns", "_ended", "_lanes", "_last", "_perf_ns", "_pid", "closed", "cursor_ns",
-        "lock", "open", "token", "view",
+        "_anchor_ns", "_ended", "_lanes", "_last", "_lock", "_perf_ns", "_pid", "closed",
+        "cursor_ns", "open", "token", "view",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class RequestScope:
         self.closed = False
         # Of the system, as gevent's would wait for the loop; re-entrant, as a signal handler or a
         # collected generator may predict on a thread that holds it.
-        self.lock = _threads.RLock()
+        self._lock = _threads.RLock()
         self.view = Lane(get_current())
         self.open: list[tuple[OpenPrediction, Lane]] = []
         self._lanes: dict[int, Lane] = {}
@@ -109,13 +109,24 @@ class RequestScope:
             self._lanes[ident] = before
         if lane is None:
             return
-        with self.lock:
+        with self.lock():
             lane.is_over = True
             if any(other is lane for _, other in self.open):  # else it would be kept for nothing
                 lane.error = error
 
-    def is_foreign(self) -> bool:
-        """Whether predictions are none of this request: it has ended, or is a parent's."""
+    def lock(self) -> Any:
+        """Return what keeps other threads off the predictions of this request."""
+        if self._pid != os.getpid():
+            # a forked child: a thread that is not here may hold the lock, and what the parent had
+            # begun is the parent's
+            self._pid = os.getpid()
+            self._lock = _threads.RLock()
+            self.closed = True
+            self.open, self._lanes = [], {}
+        return self._lock
+
+    def is_over(self) -> bool:
+        """Whether nothing can become part of it: it has ended, or is that of a forked parent."""
         return self.closed or self._pid != os.getpid()
 
     # --- what a prediction tells ------------------------------------------------------------
@@ -126,7 +137,7 @@ class RequestScope:
         After the end of the request it is a trace of its own, linked to what handed the task over:
         a thread that was started on first use may live, and predict for others, for ever.
         """
-        if not self.closed:
+        if not self.is_over():
             return current, ()
         span = trace.get_current_span(beneath(current))
         ids = span.get_span_context()
@@ -136,7 +147,7 @@ class RequestScope:
 
     def started(self, prediction: OpenPrediction) -> bool:
         """Take note of a prediction; return whether it is part of the request."""
-        if self.is_foreign():
+        if self.is_over():
             return False
         if self.lane() is self.view:
             self._last = prediction
@@ -144,7 +155,7 @@ class RequestScope:
 
     def end(self, prediction: OpenPrediction, end_ns: int) -> None:
         """Set the end of a prediction, so that no call begins in it on another thread."""
-        with self.lock:
+        with self.lock():
             prediction.end_ns = prediction.end_ns or end_ns
         if not prediction.inferred:
             self.answered(prediction)
@@ -191,7 +202,7 @@ class RequestScope:
         return [prediction for prediction, _ in over]
 
     def let_go(self, prediction: OpenPrediction) -> bool:
-        """Take out what outlived the request, once no call is in it; return whether it was."""
+        """Take out what outlived the request once no call is in it; return whether that is so."""
         if not self.closed or _is_busy(prediction):
             return False
         before = len(self.open)
@@ -205,7 +216,7 @@ class RequestScope:
             end_ns: When, nanoseconds since the epoch.
             error: What it ended with: that of the task which raised it, else of all.
         """
-        with self.lock:
+        with self.lock():
             self.closed = True
             busy = [item for item in self.open if _is_busy(item[0])]
             done = [item for item in self.open if item not in busy]

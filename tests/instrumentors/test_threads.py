@@ -288,7 +288,7 @@ def test_a_forked_child(scope, patched):
     held, go_on = threading.Event(), threading.Event()
 
     def hold():
-        with scope.lock:
+        with scope.lock():
             held.set()
             go_on.wait(_LIMIT_S)
 
