@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 from opentelemetry.context import Context, attach, get_current
@@ -61,7 +62,7 @@ class Task:
 
     def __reduce__(self) -> tuple[Any, tuple[Any]]:
         """Pickle as the function alone: another process or interpreter is not in the request."""
-        return _itself, (self._function,)
+        return partial, (self._function,)  # any process can unpickle it
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function."""
@@ -85,10 +86,6 @@ class Task:
 
 def _can_end(value: Any) -> bool:
     return hasattr(value, "end_ns") or getattr(value, "call", None) is not None
-
-
-def _itself(function: Callable[..., Any]) -> Callable[..., Any]:
-    return function
 
 
 @contextmanager
