@@ -143,11 +143,14 @@ def test_what_serves_nobody(both, data):
     """A cross-validation on threads of a request is no prediction, as before."""
     app = Flask("app")
 
+    def task():
+        with joblib.parallel_config(backend="threading"):
+            return cross_val_score(LogisticRegression(), *data, n_jobs=2).mean()
+
     @app.get("/")
     def view():
-        with ThreadPoolExecutor(1) as pool, joblib.parallel_config(backend="threading"):
-            task = pool.submit(cross_val_score, LogisticRegression(), *data, n_jobs=2)
-            return {"score": task.result().mean()}
+        with ThreadPoolExecutor(1) as pool:
+            return {"score": pool.submit(task).result()}
 
     assert app.test_client().get("/").status_code == 200
     assert both.predictions() == []
