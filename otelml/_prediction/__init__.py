@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from otelml._prediction.calls import leave_out, take_result
 from otelml._prediction.context import (
+    PREDICTION_KEY,
+    beneath,
     current_open,
     detach,
+    leave_inferred,
     opened,
     request_scope,
     request_visit,
@@ -22,12 +25,14 @@ from otelml._prediction.text import error_type
 from otelml._prediction.tokens import Token
 
 __all__ = [
+    "PREDICTION_KEY",
     "Ids",
     "OpenPrediction",
     "Prediction",
     "Recorder",
     "Runtime",
     "Token",
+    "beneath",
     "current_open",
     "current_prediction",
     "current_runtime",
@@ -37,6 +42,7 @@ __all__ = [
     "install_runtime",
     "is_suppressed",
     "label_text",
+    "leave_inferred",
     "leave_out",
     "not_serving",
     "opened",

@@ -102,10 +102,12 @@ def complete_from_calls(record: PredictionRecord) -> None:
 
 
 def _infer_stages(record: PredictionRecord, calls: list[Call]) -> None:
-    first, last = calls[0], calls[-1]
     end = record.end_ns
-    inference = min(first.final_start_ns or first.start_ns, end)
-    post = min(max(last.final_end_ns or last.end_ns or end, inference), end)
+    # Calls on several threads overlap: the model runs from the first start to the last end.
+    starts = [call.final_start_ns or call.start_ns or end for call in calls]
+    ends = [call.final_end_ns or call.end_ns or end for call in calls]
+    inference = min(*starts, end)
+    post = min(max(*ends, inference), end)
     bounds = (record.start_ns, inference, post, end)
     for name, start, stop in zip(semconv.STAGES, bounds, bounds[1:], strict=False):
         if start == stop and (name != semconv.STAGE_INFERENCE) and not record.in_request:

@@ -15,7 +15,7 @@ opened: Any = attrgetter("_open")
 """Return the prediction under way that a user's handle stands for."""
 
 
-# A request of auto mode, which knows its last prediction.
+# A request of auto mode, which knows its predictions; a task that it hands to a thread has it too.
 request_scope: ContextVar[Any] = ContextVar("otelml-request", default=None)
 # A whole request, hooks included, which knows whether a prediction was made in it.
 request_visit: ContextVar[Any] = ContextVar("otelml-visit", default=None)
@@ -54,6 +54,30 @@ def leave(own: context.Context | None, token: Token[Any] | None, *, beneath: boo
             return
         current = found.outer
         context.attach(current)
+
+
+def beneath(current: context.Context) -> context.Context:
+    """Return what is under predictions that the next one does not belong to.
+
+    Those have ended, or were inferred: the latter lie open only for the view to ask their id.
+    """
+    while True:
+        handle: Any = current.get(PREDICTION_KEY)
+        if handle is None:
+            return current
+        found = opened(handle)
+        over = found.end_ns or found.inferred
+        if not over or found.own is not current or found.outer is None:
+            return current
+        current = found.outer
+
+
+def leave_inferred() -> None:
+    """Leave predictions that the next one does not belong to, whichever thread ends them."""
+    current = context.get_current()
+    under = beneath(current)
+    if under is not current:
+        context.attach(under)
 
 
 def detach(token: Token[Any] | None) -> None:

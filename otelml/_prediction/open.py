@@ -34,7 +34,7 @@ class OpenPrediction(PredictionRecord):
         variant: ``champion``, ``canary``, ``shadow``, or another.
     """
 
-    __slots__ = ("outer", "own", "runtime", "token")
+    __slots__ = ("outer", "own", "runtime", "scope", "token")
 
     def __init__(
         self, model: str | None, version: str | None = None, variant: str | None = None
@@ -50,6 +50,7 @@ class OpenPrediction(PredictionRecord):
         )
         self.own: Context | None = None
         self.outer: Context | None = None
+        self.scope: Any = None  # the request it is part of, while it is under way
         self.token: Any = None
 
     def start(self, handle: object, start_ns: int | None = None) -> None:
@@ -77,16 +78,21 @@ class OpenPrediction(PredictionRecord):
         self.start_ns = self.anchor_ns if start_ns is None else start_ns
         self.spans = runtime.choose_spans()
         name = f"predict {self.model}"
-        self.span = span = self.spans.start(name, context, self.start_ns)
+        scope = request_scope.get()
+        self.outer = context
+        if scope is None:
+            span = self.spans.start(name, context, self.start_ns)
+        else:
+            context, links = scope.place(context)
+            span = self.spans.start(name, context, self.start_ns, links)
+        self.span = span
         self.records = span.is_recording()
         runtime.active.change((self.model, self.version), 1)
-        self.outer = context
         context = trace.set_span_in_context(span, context)
         self.own = set_value(PREDICTION_KEY, handle, context)
         self.token = attach(self.own)
-        scope = request_scope.get()
-        if scope is not None:
-            scope.last = self
+        if scope is not None and scope.started(self):
+            self.scope = scope
         visit = request_visit.get()
         if visit is not None:
             visit.last = self
@@ -96,7 +102,12 @@ class OpenPrediction(PredictionRecord):
         runtime = self.runtime
         if runtime is None or self.end_ns or not self.start_ns:
             return
-        self.end_ns = self.now_ns() if end_ns is None else end_ns
+        scope, self.scope = self.scope, None
+        now_ns = self.now_ns() if end_ns is None else end_ns
+        if scope is None:
+            self.end_ns = now_ns
+        else:
+            scope.end(self, now_ns)
         self.rows = row_count(self)
         leave(self.own, self.token)
         self.token = None

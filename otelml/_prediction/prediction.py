@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-from otelml._prediction.context import current_handle
+from otelml._prediction.context import current_handle, request_scope
 from otelml._prediction.open import OpenPrediction
 from otelml._prediction.results import keep_result
 from otelml._prediction.stages import Stage
@@ -117,7 +117,11 @@ class Prediction:
 def current_prediction() -> Prediction | None:
     """Return the prediction that encloses the caller; None outside one.
 
-    In auto mode that is the prediction that the last model call of the request made.
+    In auto mode that is the prediction that the last model call of the request made, on this
+    thread or on one that worked for it.
     """
     found = current_handle()
+    if found is None:
+        scope = request_scope.get()
+        found = scope.handle() if scope is not None else None
     return found if isinstance(found, Prediction) else None

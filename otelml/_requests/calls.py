@@ -7,6 +7,7 @@ A model library's instrumentor brackets each top-level call with :func:`begin_ca
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import Any
 
@@ -21,6 +22,7 @@ from otelml._prediction import (
     current_open,
     current_runtime,
     is_suppressed,
+    leave_inferred,
     leave_out,
     opened,
     request_scope,
@@ -28,16 +30,19 @@ from otelml._prediction import (
 )
 from otelml._records.model import ModelInfo
 from otelml._records.prediction import Call, PredictionRecord
+from otelml._requests.carry import carry_along
 from otelml._requests.models import identify
-from otelml._requests.request import RequestScope
-from otelml._requests.rows import same_rows
+from otelml._requests.request import RequestScope, finish
 
 _call: ContextVar[Call | None] = ContextVar("otelml-call", default=None)
+carry_along(_call)
+_NO_LOCK = nullcontext()
 
 
 def current_call() -> Call | None:
     """Return the top-level model call that encloses the caller; None outside one."""
-    return _call.get()
+    call = _call.get()
+    return call if call is None or not call.end_ns else None  # on a thread that outlives it
 
 
 def begin_call(model: Any, method: str, data: Any, framework: str) -> Call | None:
@@ -53,7 +58,7 @@ def begin_call(model: Any, method: str, data: Any, framework: str) -> Call | Non
     Returns:
         None where otelml is not initialised or the call is inside another one.
     """
-    if current_runtime() is None or _call.get() is not None or is_suppressed(get_current()):
+    if current_runtime() is None or current_call() is not None or is_suppressed(get_current()):
         return None
     return _guard.call("call", _begin_call, model, method, data, framework)
 
@@ -67,11 +72,15 @@ def _begin_call(model: Any, method: str, data: Any, framework: str) -> Call:
         options.model if options else None,
         options.model_version if options else None,
     )
-    owner: OpenPrediction | None = current_open()
-    if owner is None or owner.end_ns or owner.inferred:
-        owner = _inferred(model, info, data)
-    call = Call(model, info, method, data, owner)
-    owner.calls.append(call)
+    scope: RequestScope | None = request_scope.get()
+    if scope is not None and scope.is_over():
+        scope = None
+    call = _in_explicit(model, info, method, data)
+    if call is None and scope is not None:
+        call = _in_request(scope, model, info, method, data)
+    if call is None:
+        call = _alone(model, info, method, data)
+    owner: Any = call.prediction
     if owner.features is None and owner.rows is None:
         _guard.call("rows", _take_rows, owner, data)
     call.token = _call.set(call)
@@ -80,27 +89,62 @@ def _begin_call(model: Any, method: str, data: Any, framework: str) -> Call:
     return call
 
 
-def _inferred(model: Any, info: ModelInfo, data: Any) -> OpenPrediction:
-    scope: RequestScope | None = request_scope.get()
-    if scope is not None and scope.closed:
-        scope = None  # a task that outlives its request
-    before = scope.open if scope is not None else None
-    if scope is not None and before is not None:
-        first = before.calls[0]
-        if any(not call.end_ns for call in before.calls):
-            scope = None  # another thread of the request is inside a model: keep them apart
-        elif first.model is model and same_rows(first.data, data):
-            return before
-        else:
-            scope.close(scope.now_ns(), None)
+def _in_explicit(model: Any, info: ModelInfo, method: str, data: Any) -> Call | None:
+    owner: OpenPrediction | None = current_open()
+    if owner is None or owner.inferred:
+        return None
+    with _lock_of(owner):
+        if owner.end_ns:
+            return None  # the task outlives it
+        call = Call(model, info, method, data, owner)
+        owner.calls.append(call)
+    return call
+
+
+def _in_request(
+    scope: RequestScope, model: Any, info: ModelInfo, method: str, data: Any
+) -> Call | None:
+    lane = scope.lane()
+    over: list[OpenPrediction] = []
+    with scope.lock():
+        if scope.closed:
+            return None
+        owner = scope.find(model, data)
+        if owner is None:
+            over = scope.settle(lane)
+            if over:
+                scope.cursor_ns = scope.now_ns()
+            owner = _inferred(info, scope.cursor_ns)
+            scope.open.append((owner, lane))
+        call = Call(model, info, method, data, owner)
+        owner.calls.append(call)
+    for prediction in over:
+        # outside the lock, as a span processor of the application's may take its time
+        _guard.call("call", finish, prediction, owner.start_ns)
+    return call
+
+
+def _alone(model: Any, info: ModelInfo, method: str, data: Any) -> Call:
+    owner = _inferred(info, None)
+    call = Call(model, info, method, data, owner)
+    owner.calls.append(call)
+    return call
+
+
+def _inferred(info: ModelInfo, start_ns: int | None) -> OpenPrediction:
+    leave_inferred()
     handle = Prediction(info.name, version=info.version)
     prediction: OpenPrediction = opened(handle)
     prediction.inferred = True
-    prediction.in_request = scope is not None
-    prediction.start(handle, scope.cursor_ns if scope is not None else None)
-    if scope is not None:
-        scope.open = scope.last = prediction
+    prediction.in_request = start_ns is not None
+    prediction.start(handle, start_ns)
     return prediction
+
+
+def _lock_of(owner: PredictionRecord) -> Any:
+    """Return what keeps other threads of a request off a prediction."""
+    scope = getattr(owner, "scope", None)
+    return scope.lock() if scope is not None else _NO_LOCK
 
 
 def end_call(
@@ -120,30 +164,43 @@ def end_call(
 
 def _end_call(call: Call, result: Any, error: BaseException | None, left_out: str) -> None:
     owner = call.prediction
-    call.end_ns = owner.now_ns()
     if call.token is not None:
         _call.reset(call.token)
         call.token = None
-    if error is not None:
-        call.error = error
-    elif left_out:
-        leave_out(owner, left_out)
-    elif not owner.has_own_result:
-        call.result = result
-        _guard.call("result", take_result, call)
-        call.result = None
-    if not owner.inferred:
-        _let_go(owner, call)
-    elif not owner.in_request and isinstance(owner, OpenPrediction):
-        owner.finish(error, call.end_ns)
+    scope: RequestScope | None = getattr(owner, "scope", None)
+    with _lock_of(owner):
+        call.end_ns = owner.now_ns()
+        if owner.end_ns:
+            return  # this thread outlived the prediction, which has been handed over
+        if error is not None:
+            call.error = error
+        elif left_out:
+            leave_out(owner, left_out)
+        elif not owner.has_own_result:
+            call.result = result
+            _guard.call("result", take_result, call)
+            call.result = None
+        if not owner.inferred:
+            _let_go(owner, call)
+            return
+        is_over = scope is None
+        if scope is not None and isinstance(owner, OpenPrediction):
+            scope.answered(owner)
+            is_over = scope.let_go(owner)
+    if is_over and isinstance(owner, OpenPrediction):
+        finish(owner, call.end_ns)
 
 
 def _let_go(owner: PredictionRecord, call: Call) -> None:
     """Keep of the calls of an explicit prediction what its end will ask for, and no inputs."""
     call.data = call.model = None
     calls = owner.calls
-    if len(calls) > 2 and calls[-2].error is None:  # noqa: PLR2004 - first and last tell the stages
-        del calls[-2]
+    # The first and the last to end tell the stages; those on other threads have yet to end.
+    for i in range(len(calls) - 1, 0, -1):
+        if calls[i] is not call and calls[i].end_ns:
+            if calls[i].error is None:
+                del calls[i]
+            break
 
 
 def _take_rows(owner: OpenPrediction, data: Any) -> None:

@@ -5,7 +5,9 @@ subclasses and factories, whoever imported ``Flask`` when. The span and the metr
 ``opentelemetry-instrumentation-flask``, unless the application has been given to it already.
 
 - A view begins and ends inside ``Flask.dispatch_request``: ``before_request`` and ``after_request``
-  functions are not part of it, and a streamed response ends it when the view returns.
+  functions are not part of it. A streamed response goes on to its last byte, with what it predicts;
+  the header, which is sent before, has the id of what was predicted by then.
+- What a view hands to threads and thread pools is part of its request: see ``threads.py``.
 - An exception of the view is an error of its predictions, but an ``HTTPException`` below 500: with
   ``abort(404)`` the application answers its client.
 - An excluded URL has no server span and no HTTP metrics; predictions made there are predictions
@@ -24,7 +26,6 @@ from typing import Any
 
 from flask import Flask, request
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
-from werkzeug.exceptions import HTTPException
 
 from otelml import _guard, semconv
 from otelml._prediction import current_runtime, error_type, request_visit
@@ -39,12 +40,14 @@ from otelml._requests import (
 )
 from otelml.instrumentors.flask.http import HttpInstrumentation, prefer_stable_conventions
 from otelml.instrumentors.flask.server import mend_server_address
+from otelml.instrumentors.flask.streams import Answer, is_failure, is_stream
 from otelml.instrumentors.patch import Patches
+from otelml.instrumentors.threads import instrument_threads, uninstrument_threads
 
 __all__ = ["FlaskMLInstrumentor"]
 
 _SCOPE = "otelml.scope"
-_SERVER_ERROR = 500
+_ANSWER = "otelml.answer"
 _OPTIONS = (
     "request_hook",
     "response_hook",
@@ -79,12 +82,14 @@ class FlaskMLInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # it has no 
         _guard.call("flask", mend_server_address, self._patches)
         for name, wrap in _HOOKS.items():
             self._patches.replace(Flask, name, wrap(getattr(Flask, name), http))
+        _guard.call("threads", instrument_threads)
         for app in _existing_apps():
             http.add(app)
         if kwargs.get("app") is not None:
             self.instrument_app(kwargs["app"])
 
     def _uninstrument(self, **_: Any) -> None:
+        _guard.call("threads", uninstrument_threads)
         self._patches.undo()  # what someone wrapped since stays, and passes through
         http, self._http = self._http, None
         if http is not None:
@@ -114,7 +119,16 @@ def _wrap_wsgi_app(original: Any, http: HttpInstrumentation) -> Any:
     def wsgi_app(self: Flask, environ: dict[str, Any], start_response: Any) -> Any:
         if not http.active:  # uninstrumented, and middleware still holds this function
             return original(self, environ, start_response)
-        return http.entry(self)(environ, start_response)
+        before, answer = environ.get(_ANSWER), Answer()
+        environ[_ANSWER] = answer
+        try:
+            body = http.entry(self)(environ, start_response)
+        except BaseException as error:
+            answer.fail(error)
+            raise
+        finally:
+            environ[_ANSWER] = before  # an application may hand its request to itself
+        return answer.body(body)
 
     return wsgi_app
 
@@ -128,13 +142,19 @@ def _wrap_dispatch_request(original: Any, http: HttpInstrumentation) -> Any:
         try:
             response = original(self, *args)
         except BaseException as error:
-            failed = error if _is_failure(error) else None
-            _end(scope, failed)
+            failed = error if is_failure(error) else None
+            end_request(scope, failed)
+            _show(scope)
             visit = request_visit.get()
             if visit is not None and failed is not None:
                 visit.error = error_type(failed)
             raise
-        _end(scope, None)
+        answer = request.environ.get(_ANSWER)
+        if answer is not None and is_stream(response):
+            answer.hold(scope)
+        else:
+            end_request(scope)
+        _show(scope)
         return response
 
     return dispatch_request
@@ -187,19 +207,9 @@ _HOOKS = {
 }
 
 
-def _is_failure(error: BaseException) -> bool:
-    if not isinstance(error, HTTPException):
-        return True
-    code = error.code
-    if code is None:  # abort() with a response of one's own
-        code = getattr(error.response, "status_code", None)
-    return code is None or code >= _SERVER_ERROR
-
-
-def _end(scope: RequestScope, error: BaseException | None) -> None:
-    end_request(scope, error)
+def _show(scope: RequestScope) -> None:
     runtime = current_runtime()
-    if scope.last is not None and runtime is not None:
+    if runtime is not None:
         options = runtime.config.feedback
         if options.enabled and options.header:
             request.environ[_SCOPE] = scope

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextvars import ContextVar, Token
 from typing import Any
 
-from otelml._requests import begin_call, end_call
+from otelml._requests import begin_call, carry_along, end_call
 from otelml.instrumentors.patch import Function, as_wrapper
 from otelml.instrumentors.sklearn.identity import FRAMEWORK
 
@@ -48,7 +48,17 @@ class Switch:
 
 QUIET = Inside(None, _NOBODY)
 _inside: ContextVar[Inside | None] = ContextVar("otelml-sklearn", default=None)
-current = _inside.get
+carry_along(_inside)
+
+
+def current() -> Inside | None:
+    """Return what encloses the caller; None outside everything."""
+    state = _inside.get()
+    if state is not None and state.call is not None and state.call.end_ns:
+        return None  # a thread that was started in the call, and outlives it
+    return state
+
+
 enter = _inside.set
 leave = _inside.reset
 

@@ -15,8 +15,10 @@ from otelml.testing import capture
 class Model:
     """A model whose calls are announced as a model library's instrumentor does."""
 
-    def predict(self, rows=((1.0,),), error=None):
+    def predict(self, rows=((1.0,),), error=None, during=None):
         call = begin_call(self, "predict", rows, "test")
+        if during is not None:
+            during()
         if error is not None:
             end_call(call, None, error)
             raise error
