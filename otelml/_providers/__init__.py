@@ -12,6 +12,7 @@ from otelml._providers.environment import (
     shown,
 )
 from otelml._providers.providers import Providers
+from otelml._providers.renew import renew_providers
 
 __all__ = [
     "SIGNALS",
@@ -22,5 +23,6 @@ __all__ = [
     "grpc_endpoint",
     "http_settings",
     "otlp_protocol",
+    "renew_providers",
     "shown",
 ]

@@ -58,20 +58,42 @@ def create_providers(config: Config) -> Providers:
         MissingDependencyError: An exporter needs an extra.
     """
     resource = create_resource(config)
-    signals = {name: _nothing(name) for name in _environment.SIGNALS}
-    prometheus: PrometheusServer | None = None
+    providers = Providers(resource, {name: nothing(name) for name in _environment.SIGNALS})
+    for name in wanted(config):
+        providers.signals[name], server = create_signal(name, resource, config)
+        providers.prometheus = server or providers.prometheus
+    return providers
+
+
+def wanted(config: Config) -> tuple[str, ...]:
+    """Return the signals that are turned on."""
+    if _environment.is_disabled():
+        return ()
+    on = {
+        "traces": config.traces.enabled,
+        "metrics": config.metrics.enabled,
+        "logs": config.logs.enabled and config.logs.otlp,
+    }
+    return tuple(name for name in _environment.SIGNALS if on[name])
+
+
+def create_signal(
+    name: str, resource: Resource, config: Config
+) -> tuple[Signal, PrometheusServer | None]:
+    """Return one signal with its exporters, and the server of ``/metrics`` if it has one.
+
+    Raises:
+        ConfigurationError: A variable is wrong.
+        MissingDependencyError: An exporter needs an extra.
+    """
     try:
-        if config.traces.enabled and not _environment.is_disabled():
-            signals["traces"] = _traces(resource)
-        if config.metrics.enabled and not _environment.is_disabled():
-            signals["metrics"], prometheus = _metrics(resource, config.metrics)
-        if config.logs.enabled and config.logs.otlp and not _environment.is_disabled():
-            signals["logs"] = _logs(resource)
+        if name == "metrics":
+            return _metrics(resource, config.metrics)
+        return (_traces(resource) if name == "traces" else _logs(resource)), None
     except ConfigurationError:
         raise
     except ValueError as error:  # the SDK's limits name the variable
         raise ConfigurationError(str(error)) from error
-    return Providers(resource, signals, prometheus)
 
 
 def configure_providers(providers: Providers) -> None:
@@ -80,18 +102,25 @@ def configure_providers(providers: Providers) -> None:
     Args:
         providers: What :func:`create_providers` returned; its signals change accordingly.
     """
-    for name, signal in providers.signals.items():
-        if not signal.owned:
-            continue
-        used = _globals.put(name, signal.provider)
-        if used is not signal.provider:
-            providers.signals[name] = Signal(name, used, (), signal.stats, owned=False)
-            if name == "metrics":
-                providers.prometheus = None
+    for signal in list(providers.signals.values()):
+        put_in_place(providers, signal)
     providers.start()
 
 
-def _nothing(name: str) -> Signal:
+def put_in_place(providers: Providers, signal: Signal) -> None:
+    """Make a signal's provider the global one; where the application has its own, use that."""
+    if not signal.owned:
+        return
+    name = signal.name
+    used = _globals.put(name, signal.provider)
+    if used is not signal.provider:
+        providers.signals[name] = Signal(name, used, (), signal.stats, owned=False)
+        if name == "metrics":
+            providers.prometheus = None
+
+
+def nothing(name: str) -> Signal:
+    """Return a signal that is turned off."""
     return Signal(name, _NOTHING[name](), (), Stats(name), owned=False)
 
 

@@ -20,6 +20,7 @@ _PROTOCOLS: Final = ("http/protobuf", "grpc", "http/json")
 _CREDENTIALS: Final = "OTEL_PYTHON_EXPORTER_OTLP_HTTP_{}CREDENTIAL_PROVIDER"
 # Larger than the SDK's 2,048: one prediction is four spans, and the worker hands over bursts.
 _QUEUE_SIZE: Final = 8192
+_HIGHEST_PORT: Final = 65_535
 _BATCH_SIZE: Final = 512
 _DELAY_MS: Final = 1000.0
 _METRIC_INTERVAL_MS: Final = 15_000.0
@@ -53,6 +54,18 @@ def whole(name: str, default: int, low: int = 1) -> int:
     """
     given = from_environment(name)
     return default if given is None else _options.whole(given, low)
+
+
+def port(name: str, default: int) -> int:
+    """Return a variable that is a port; 0 is one too.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    value = whole(name, default, 0)
+    if value > _HIGHEST_PORT:
+        raise _options.Given(name, value, "").wrong(f"from 0 to {_HIGHEST_PORT}")
+    return value
 
 
 def is_disabled() -> bool:

@@ -7,7 +7,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from otelml import _guard
+from otelml import _guard, _process
 from otelml._providers import environment as _environment
 from otelml._providers.delivery import Outcome, Target
 from otelml._providers.http import HttpTarget
@@ -124,7 +124,8 @@ def create_target(signal: str, name: str) -> Target:
 
 def _console(cls: Any, signal: str) -> Any:
     # The SDK binds stdout when its module is imported, which may not be the stdout of now.
-    return cls(out=sys.stdout) if signal in _MODULES else cls()
+    out = sys.stdout if _process.owns_stdout() else sys.stderr
+    return cls(out=out) if signal in _MODULES else cls()
 
 
 def _made(cls: Any, variable: str, name: str) -> Callable[[], Any]:

@@ -56,6 +56,44 @@ class Telemetry:
         budget_s = config.traces.flush_timeout_s
         self._lifecycle = Lifecycle(self._flush, self._after_fork, budget_s, self._at_exit)
         self._lifecycle.install()
+        _guard.call("reloader", hosts.on_reloader, self._leave)
+
+    def _renew(self, config: Config, app: Any = None) -> None:
+        """Follow other options from now on: what was started before the application said its own.
+
+        Args:
+            config: The resolved configuration.
+            app: A web application to instrument by name.
+
+        Raises:
+            ConfigurationError: A variable of what is turned on is wrong.
+            MissingDependencyError: What is turned on needs an extra.
+        """
+        from otelml import instrumentors
+        from otelml._providers import renew_providers
+
+        providers = [s.provider for s in self._providers.signals.values()]
+        renew_providers(self._providers, config, self.config)
+        keep = providers == [s.provider for s in self._providers.signals.values()]
+        self.config = config
+        self._pipeline.renew(config, self._providers)
+        instrumentors.instrument_anew(self._instrumented, config, self._providers, app, keep=keep)
+        self._lifecycle.set_budget(config.traces.flush_timeout_s)
+
+    def _leave(self) -> None:
+        """End and send nothing: a process that this one starts does all this again, and serves."""
+        from otelml import instrumentors
+
+        with _lock:
+            if self._ended:
+                return
+            self._ended = True
+            if _running.value is self:
+                _running.value = None
+            _guard.call("reloader", instrumentors.uninstrument, self._instrumented)
+            _guard.call("reloader", self._pipeline.stop, time.monotonic())
+            _guard.call("reloader", self._providers.discard)
+            _guard.call("reloader", self._lifecycle.uninstall)
 
     def force_flush(self, timeout_s: float = 5.0) -> bool:
         """Send everything that has ended; return whether that was done in time.
@@ -135,6 +173,7 @@ def _share_of(deadline: float) -> float:
 
 
 _running: ProcessState[Telemetry | None] = ProcessState(None)
+_provisional: ProcessState[Telemetry | None] = ProcessState(None)
 
 
 def init(
@@ -158,7 +197,8 @@ def init(
 
     Each value comes from the argument, else the environment, else ``[tool.otelml]`` of
     ``pyproject.toml``, else the default. A second call with the same options changes nothing;
-    with other options it warns and changes nothing. After it returns, otelml raises nothing.
+    with other options it warns and changes nothing. What ``otelml run`` has started follows the
+    options of the first call. After it returns, otelml raises nothing.
 
     Args:
         service_name: ``service.name``.
@@ -204,8 +244,11 @@ def init(
     check_cost(config.cost)
     with _lock:
         running = _running.value
+        provisional = _provisional.value
         if running is None:
             running = _running.value = Telemetry(config, app)
+        elif running is provisional and running.config != config:
+            running._renew(config, app)  # noqa: SLF001 - its own module
         elif running.config != config:
             _logger.warning(
                 "otelml: init() was called again with other options, which are ignored; "
@@ -213,7 +256,20 @@ def init(
             )
         elif app is not None:
             _guard.call("instrument", instrumentors.instrument_app, app, config)
+        _provisional.value = None
         return running
+
+
+def init_provisionally() -> None:
+    """Set up telemetry before the application can; the first ``init`` of its own decides anew.
+
+    Raises:
+        ConfigurationError: A key or a value is wrong.
+        MissingDependencyError: What was asked for needs an extra.
+    """
+    with _lock:
+        if _running.value is None:
+            _provisional.value = init()
 
 
 def shutdown(timeout_s: float | None = None) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from otelml import _process
 from otelml import environment_variables as env
 from otelml._options import Given, boolean, check_keys, from_environment, parse
 from otelml.config import (
@@ -82,6 +83,8 @@ def _signal(name: str, argument: Any, table: Any, source: str, environ: Mapping[
             f"init({name}=) is {argument!r}; it must be True, False or {cls.__name__}"
         )
     values: dict[str, Any] = {}
+    if cls is LogOptions and not _process.owns_stdout():
+        values["json"] = False
     sources: dict[str, str] = {}
     kinds = {option.name: str(option.type) for option in fields(cls)}
     if isinstance(table, bool):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from otelml import _process
 from otelml import environment_variables as env
 from otelml._startup import resolve
 from otelml.exceptions import OtelmlError
@@ -40,7 +41,8 @@ def _executable(command: str) -> str:
 
 
 def _prepare(environ: MutableMapping[str, str]) -> None:
-    """Put the folder of our sitecustomize first on PYTHONPATH."""
+    """Put the folder of our sitecustomize first on PYTHONPATH, and say whose stdout it is."""
+    _process.offer_stdout(environ)
     paths = [path for path in environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     environ["PYTHONPATH"] = os.pathsep.join([_AUTO, *(path for path in paths if path != _AUTO)])
 
