@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otelml._providers.create import configure_providers, create_providers
+from otelml._providers.create import check_environment, configure_providers, create_providers
 from otelml._providers.environment import (
     SIGNALS,
     exporter_names,
@@ -17,6 +17,7 @@ from otelml._providers.renew import renew_providers
 __all__ = [
     "SIGNALS",
     "Providers",
+    "check_environment",
     "configure_providers",
     "create_providers",
     "exporter_names",

@@ -235,10 +235,12 @@ def init(
         "instrument": instrument,
         "resource_attributes": resource_attributes,
     }
-    from otelml import instrumentors
+    from otelml import _options, instrumentors
     from otelml._cost import check as check_cost
     from otelml._startup.sources import resolve
 
+    _options.forget_empty()
+    _options.check_propagators()
     config = resolve(arguments)
     instrumentors.check(config)
     check_cost(config.cost)
@@ -247,6 +249,7 @@ def init(
         provisional = _provisional.value
         if running is None:
             running = _running.value = Telemetry(config, app)
+            _warn_of_unknown_variables()
         elif running is provisional and running.config != config:
             running._renew(config, app)  # noqa: SLF001 - its own module
         elif running.config != config:
@@ -258,6 +261,15 @@ def init(
             _guard.call("instrument", instrumentors.instrument_app, app, config)
         _provisional.value = None
         return running
+
+
+def _warn_of_unknown_variables() -> None:
+    """Say once, and not in each process of a command, which variables mean nothing."""
+    from otelml import _options, _process
+
+    if _process.owns_stdout():
+        for text in _options.unknown_variables():
+            _logger.warning("otelml: %s", text)
 
 
 def init_provisionally() -> None:

@@ -100,11 +100,17 @@ def _signal(name: str, argument: Any, table: Any, source: str, environ: Mapping[
         variable = option.metadata["env"]
         set_to = from_environment(variable, environ) if variable else None
         if set_to is not None:
-            values[option.name] = parse(set_to, kinds[option.name])
+            choices = option.metadata.get("choices") or ()
+            values[option.name] = _in_case(parse(set_to, kinds[option.name]), choices)
             sources[option.name] = variable
     if argument is False:
         values["enabled"] = False
     return _build(cls, values, sources)
+
+
+def _in_case(value: Any, choices: Sequence[str]) -> Any:
+    """Return a text as the choice is spelled that it means; a variable may be in any case."""
+    return next((c for c in choices if isinstance(value, str) and c == value.upper()), value)
 
 
 def _instrument(argument: str | Sequence[str], source: str) -> tuple[str, ...]:

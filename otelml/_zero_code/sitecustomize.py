@@ -38,6 +38,9 @@ def _start() -> None:
             "install it there, or start that command without otelml run\n"
         )
         return
+    from otelml._options import settle_propagators
+
+    settle_propagators()
     from otelml._startup.distro import start
 
     start()

@@ -7,6 +7,7 @@ from typing import IO, Any
 
 import click
 
+from otelml._options import settle_propagators
 from otelml._version import __version__
 from otelml.exceptions import MissingDependencyError, OtelmlError
 
@@ -41,6 +42,7 @@ class LazyGroup(click.Group):
         """Return a command: its module's ``command``, or what is named like the module."""
         if cmd_name not in _COMMANDS:
             return None
+        settle_propagators()
         try:
             module = importlib.import_module(f"otelml.cli.{cmd_name}")
         except MissingDependencyError as error:

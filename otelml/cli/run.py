@@ -12,6 +12,7 @@ import click
 
 from otelml import _process
 from otelml import environment_variables as env
+from otelml._options import check_propagators
 from otelml._startup import resolve
 from otelml.exceptions import OtelmlError
 
@@ -76,6 +77,7 @@ def run(
     ):
         if value is not None:
             os.environ[variable] = value
+    check_propagators()
     resolve({})  # a wrong setting is told here, once, and not by every process
     _prepare(os.environ)
     sys.stdout.flush()
