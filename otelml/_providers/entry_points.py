@@ -11,7 +11,7 @@ from otelml.exceptions import ConfigurationError
 
 __all__ = ["load"]
 
-_PACKAGES: Final = {"zipkin": "opentelemetry-exporter-zipkin-json"}
+_PACKAGES: Final = {"zipkin": "opentelemetry-exporter-zipkin"}
 
 
 def load(group: str, wanted: str, variable: str, others: Sequence[str] = ()) -> Any:

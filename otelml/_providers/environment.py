@@ -165,6 +165,7 @@ def grpc_endpoint(signal: str) -> str:
         raise ConfigurationError(
             f"{name} is {shown(endpoint)!r} with a user, which gRPC cannot have; use {_OTLP}HEADERS"
         )
+    _check_port(endpoint if "://" in endpoint else f"//{endpoint}", endpoint, name)
     return endpoint
 
 
@@ -180,11 +181,15 @@ def otlp_endpoint(signal: str) -> str:
         raise ConfigurationError(
             f"{name} is {shown(endpoint)!r}; it must be a URL such as http://localhost:4318"
         )
+    _check_port(endpoint, endpoint, name)
+    return endpoint
+
+
+def _check_port(url: str, endpoint: str, name: str) -> None:
     try:
-        _ = parts.port
+        _ = urlsplit(url).port
     except ValueError:
         raise ConfigurationError(f"{name} is {shown(endpoint)!r}; its port is not valid") from None
-    return endpoint
 
 
 def otlp_timeout_s(signal: str) -> float:
