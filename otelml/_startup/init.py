@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -79,6 +79,13 @@ class Telemetry:
         self._pipeline.renew(config, self._providers)
         instrumentors.instrument_anew(self._instrumented, config, self._providers, app, keep=keep)
         self._lifecycle.set_budget(config.traces.flush_timeout_s)
+
+    def _instrument_rest(self) -> None:
+        """Instrument what is chosen and is not instrumented."""
+        from otelml import instrumentors
+
+        done, providers = self._instrumented, self._providers
+        done.update(instrumentors.instrument(self.config, providers, but=frozenset(done)))
 
     def _leave(self) -> None:
         """End and send nothing: a process that this one starts does all this again, and serves."""
@@ -174,6 +181,8 @@ def _share_of(deadline: float) -> float:
 
 _running: ProcessState[Telemetry | None] = ProcessState(None)
 _provisional: ProcessState[Telemetry | None] = ProcessState(None)
+# What a test puts in the place of telemetry that exports.
+adopt: ProcessState[Callable[[Config, Any], Telemetry] | None] = ProcessState(None)
 
 
 def init(
@@ -237,7 +246,7 @@ def init(
     }
     from otelml import _options, instrumentors
     from otelml._cost import check as check_cost
-    from otelml._startup.sources import resolve
+    from otelml._startup.sources import resolve, warn_of_unknown_variables
 
     _options.forget_empty()
     _options.check_propagators()
@@ -247,9 +256,11 @@ def init(
     with _lock:
         running = _running.value
         provisional = _provisional.value
+        if running is None and adopt.value is not None:
+            return adopt.value(config, app)
         if running is None:
             running = _running.value = Telemetry(config, app)
-            _warn_of_unknown_variables()
+            warn_of_unknown_variables()
         elif running is provisional and running.config != config:
             running._renew(config, app)  # noqa: SLF001 - its own module
         elif running.config != config:
@@ -261,15 +272,6 @@ def init(
             _guard.call("instrument", instrumentors.instrument_app, app, config)
         _provisional.value = None
         return running
-
-
-def _warn_of_unknown_variables() -> None:
-    """Say once, and not in each process of a command, which variables mean nothing."""
-    from otelml import _options, _process
-
-    if _process.owns_stdout():
-        for text in _options.unknown_variables():
-            _logger.warning("otelml: %s", text)
 
 
 def init_provisionally() -> None:

@@ -5,6 +5,7 @@ Every error names the key, the value, the source it came from and the nearest va
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,14 @@ from typing import Any, TypeVar, cast
 
 from otelml import _process
 from otelml import environment_variables as env
-from otelml._options import Given, boolean, check_keys, from_environment, parse
+from otelml._options import (
+    Given,
+    boolean,
+    check_keys,
+    from_environment,
+    parse,
+    unknown_variables,
+)
 from otelml.config import (
     Config,
     CostOptions,
@@ -31,6 +39,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_logger = logging.getLogger("otelml")
 _Opt = TypeVar("_Opt", bound=_Options)
 
 SIGNALS: dict[str, type[_Options]] = {
@@ -149,6 +158,13 @@ def _resource_attributes(argument: Any, table: Mapping[str, Any]) -> tuple[tuple
                 f"resource_attributes[{key!r}] is {value!r}; it must be a string, number or bool"
             )
     return tuple(sorted(merged.items()))
+
+
+def warn_of_unknown_variables() -> None:
+    """Say once, and not in each process of a command, which variables mean nothing."""
+    if _process.owns_stdout():
+        for text in unknown_variables():
+            _logger.warning("otelml: %s", text)
 
 
 def resolve(
