@@ -11,6 +11,7 @@ them.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from os import getpid
 from typing import TYPE_CHECKING
 
@@ -18,17 +19,31 @@ from otelml import _threads
 from otelml._state import ProcessState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable, Generator, MutableMapping
 
-__all__ = ["offer_stdout", "on_new_process", "owns_stdout", "pass_stdout_on", "renew"]
+__all__ = [
+    "is_early",
+    "no_fork",
+    "offer_stdout",
+    "on_new_process",
+    "owns_stdout",
+    "pass_stdout_on",
+    "renew",
+]
 
 _WAIT_S = 1.0
+_FORK_WAIT_S = 5.0
 _STDOUT = 1
 # A process id where the stdout has been taken; else the device and the file that it is.
 _STDOUT_VARIABLE = "_OTELML_STDOUT"
 _callbacks: list[Callable[[], object]] = []
 _registered = False
 _renewals: dict[int, tuple[int, _threads.Event]] = {}
+is_early: ProcessState[bool] = ProcessState(False)
+"""Whether telemetry is set up before the application runs."""
+_gate = _threads.RLock()
+_forking: list[bool] = []
+_holds_forks = False
 _owns: ProcessState[bool | None] = ProcessState(None)  # a forked child keeps it
 
 
@@ -53,6 +68,29 @@ def renew() -> None:
             done.set()
     elif ident != own[0]:
         done.wait(_WAIT_S)
+
+
+def _hold_forks() -> None:
+    """Let a fork wait for what must not be cut in two by it, but not for ever."""
+    _forking.append(_gate.acquire(timeout=_FORK_WAIT_S))
+
+
+def _let_forks_go() -> None:
+    if _forking and _forking.pop():
+        _gate.release()
+
+
+@contextmanager
+def no_fork() -> Generator[None]:
+    """Let no other thread fork during the block."""
+    global _holds_forks  # noqa: PLW0603 - of the process, as the hooks are
+    if not _holds_forks and hasattr(os, "register_at_fork"):
+        _holds_forks = True
+        os.register_at_fork(
+            before=_hold_forks, after_in_parent=_let_forks_go, after_in_child=_let_forks_go
+        )
+    with _gate:
+        yield
 
 
 def _stdout_file() -> str:

@@ -69,7 +69,9 @@ def check_detectors() -> None:
     for name in filter(None, (part.strip() for part in text(_DETECTORS).split(","))):
         if name not in known:
             meant = hint(name, sorted(set(known)))
-            raise ConfigurationError(f"{_DETECTORS} names {name!r}, which is not installed; {meant}")
+            raise ConfigurationError(
+                f"{_DETECTORS} names {name!r}, which is not installed; {meant}"
+            )
 
 
 def _detected() -> Resource:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from otelml import _guard
+from otelml import _guard, _process
 from otelml._prediction import current_runtime
 from otelml._state import ProcessState
 from otelml.config import (
@@ -282,8 +282,13 @@ def init_provisionally() -> None:
         MissingDependencyError: What was asked for needs an extra.
     """
     with _lock:
-        if _running.value is None:
+        if _running.value is not None:
+            return
+        _process.is_early.value = True
+        try:
             _provisional.value = init()
+        finally:
+            _process.is_early.value = False
 
 
 def shutdown(timeout_s: float | None = None) -> bool:

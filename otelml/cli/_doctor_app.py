@@ -25,7 +25,9 @@ def load(target: str) -> Finding:
     before = dict(_guard.last_error)
     module, error = _guard.attempt(importlib.import_module, name)
     if error is not None:
-        return Finding("app", "fail", f"{name} cannot be imported: {_told(error)}", _mend(name, error))
+        return Finding(
+            "app", "fail", f"{name} cannot be imported: {_told(error)}", _mend(name, error)
+        )
     if attribute and not hasattr(module, attribute):
         meant = hint(attribute, [key for key in vars(module) if not key.startswith("_")], "it has")
         return Finding("app", "fail", f"{name} has no {attribute}", meant)

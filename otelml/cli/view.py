@@ -30,8 +30,12 @@ class _Duration(click.ParamType[float]):
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--web-port", type=PORT, default=8090, show_default=True, help="Port of the pages.")
-@click.option("--http-port", type=PORT, default=4318, show_default=True, help="Port of OTLP over HTTP.")
-@click.option("--grpc-port", type=PORT, default=4317, show_default=True, help="Port of OTLP over gRPC.")
+@click.option(
+    "--http-port", type=PORT, default=4318, show_default=True, help="Port of OTLP over HTTP."
+)
+@click.option(
+    "--grpc-port", type=PORT, default=4317, show_default=True, help="Port of OTLP over gRPC."
+)
 @click.option("--db", type=click.Path(path_type=Path, dir_okay=False), help="Keep data in a file.")
 @click.option("--retention", type=_Duration(), default="24h", show_default=True, help="Keep for.")
 @click.option("--max-size", default=1024.0, show_default=True, help="Megabytes to keep at most.")
