@@ -114,9 +114,9 @@ def check_environment() -> None:
     _environment.check_metrics()
     _environment.metric_interval_s()
     for signal in _environment.SIGNALS:
-        _environment.otlp_protocol(signal)
         _environment.otlp_compression(signal)
-        _environment.otlp_insecure(signal)
+        if _environment.otlp_protocol(signal) == "grpc":
+            _environment.otlp_insecure(signal)
         _environment.otlp_timeout_s(signal)
     for signal in ("traces", "logs"):
         _environment.batch_settings(signal)
