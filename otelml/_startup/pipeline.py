@@ -27,7 +27,6 @@ from otelml._spans import create_spans
 from otelml._worker import Processor, Worker
 from otelml.config import Config
 
-
 _RENEW_S = 1.0
 
 
@@ -65,8 +64,8 @@ class Pipeline:
         # What is replaced by other options is looked up with each call.
         self.worker = Worker(
             self.recorder,
-            lambda record: self.processor.handle(record),
-            lambda: self.processor.after_chunk(),
+            lambda record: self.processor.handle(record),  # noqa: PLW0108 - it may be replaced
+            lambda: self.processor.after_chunk(),  # noqa: PLW0108 - as above
         )
         self._observed: MeterProvider | None = None
         self._observe(providers)
@@ -101,9 +100,9 @@ class Pipeline:
             return
         self._observed = provider
         states = States(
-            lambda: self.runtime.active.read(),
-            lambda: self.processor.models(),
-            lambda: self.processor.windows.summaries(),
+            lambda: self.runtime.active.read(),  # noqa: PLW0108 - as above
+            lambda: self.processor.models(),  # noqa: PLW0108 - as above
+            lambda: self.processor.windows.summaries(),  # noqa: PLW0108 - as above
             lambda: self.worker.cpu_s,
         )
         observe_states(meter, states, lambda: self.runtime.config.metrics.cardinality_limit)

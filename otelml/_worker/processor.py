@@ -58,9 +58,9 @@ class Processor:
         """Go on from one with other options: its windows, where they are as long, its models."""
         if self.windows.rows == before.windows.rows:
             self.windows = before.windows
-        if self._measurements is not None and before._measurements is not None:  # noqa: SLF001 - its own class
-            self._measurements.models.update(before._measurements.models)  # noqa: SLF001 - as above
-        self._warned |= before._warned  # noqa: SLF001 - as above
+        if self._measurements is not None and before._measurements is not None:
+            self._measurements.models.update(before._measurements.models)
+        self._warned |= before._warned
 
     def after_fork(self) -> None:
         """Forget what the parent has seen: it reports that itself."""

@@ -35,7 +35,7 @@ class _OneLineError(click.ClickException):
 
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)
-        self.exit_code = exit_code
+        self.exit_code = exit_code  # type: ignore[misc] # click asks the instance
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Write it to stderr."""
