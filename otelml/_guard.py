@@ -61,6 +61,14 @@ def call(component: str, function: Callable[..., _R], *args: object, **kwargs: o
         return None
 
 
+def attempt(function: Callable[..., _R], *args: object) -> tuple[_R | None, BaseException | None]:
+    """Call ``function``, code of the application's; return what it returns and what it raises."""
+    try:
+        return function(*args), None
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the purpose of this module
+        return None, error
+
+
 def contain(component: str, function: Callable[..., _R], *args: object) -> _R | None:
     """Call ``function`` on a thread of ours: not even an exit request of its may end the thread."""
     try:

@@ -8,9 +8,15 @@ from collections.abc import Iterable
 _CLOSE = 0.5
 
 
-def nearest(word: str, words: Iterable[str]) -> str | None:
-    """Return the word of ``words`` most like ``word``; None where none is."""
-    found = difflib.get_close_matches(word, list(words), n=1, cutoff=_CLOSE)
+def nearest(word: str, words: Iterable[str], close: float = _CLOSE) -> str | None:
+    """Return the word of ``words`` most like ``word``; None where none is.
+
+    Args:
+        word: What was written.
+        words: What is valid.
+        close: How like it must be, from 0 to 1.
+    """
+    found = difflib.get_close_matches(word, list(words), n=1, cutoff=close)
     return found[0] if found else None
 
 

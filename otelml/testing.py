@@ -30,11 +30,14 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from otelml import instrumentors, semconv
 from otelml._prediction import current_runtime, install_runtime
+from otelml._startup.capture import Adopted, in_place_of_service, service_config
 from otelml._startup.pipeline import Pipeline
-from otelml.config import Config, LogOptions
+from otelml.config import Config
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
+
+    from otelml._startup import Telemetry
 
 __all__ = ["CapturedTelemetry", "MetricPoints", "SequentialIds", "capture", "capture_telemetry"]
 
@@ -251,8 +254,8 @@ class CapturedTelemetry:
 class _Providers:
     """Providers that keep everything in memory."""
 
-    def __init__(self) -> None:
-        self.resource = Resource({semconv.SERVICE_NAME: "test"})
+    def __init__(self, config: Config) -> None:
+        self.resource = _resource(config)
         self.span_exporter = InMemorySpanExporter()
         self.reader = InMemoryMetricReader()
         self.log_exporter = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]
@@ -266,35 +269,71 @@ class _Providers:
         self.logger_provider = LoggerProvider(resource=self.resource, shutdown_on_exit=False)
         self.logger_provider.add_log_record_processor(SimpleLogRecordProcessor(self.log_exporter))
 
+    def rename(self, config: Config) -> None:
+        """Be the resource of other options."""
+        self.resource = _resource(config)
+        for provider in (self.tracer_provider, self.meter_provider, self.logger_provider):
+            provider._update_resource(self.resource)  # noqa: SLF001 - no public way
+
     def observe(self, meter: Meter, dropped: Any = None) -> None:
         """Export nothing of its own."""
+
+
+def _resource(config: Config) -> Resource:
+    named = {
+        semconv.SERVICE_NAME: config.service_name or "test",
+        "service.version": config.service_version,
+        "deployment.environment.name": config.environment,
+    }
+    own = {key: value for key, value in named.items() if value is not None}
+    return Resource({**own, **dict(config.resource_attributes)})
 
 
 @contextmanager
 def capture(config: Config | None = None, app: Any = None) -> Generator[CapturedTelemetry]:
     """Capture all telemetry of the block in memory, with every instrumentor in place.
 
-    A running ``otelml.init()`` is left alone and comes back afterwards.
+    The options are those of the service's own ``otelml.init()``, before the block or in it, with
+    a log event for each prediction where it has any. What runs is set aside, and comes back.
 
     Args:
-        config: Other options than the defaults; log events of all predictions are on in those.
+        config: Other options than those.
         app: A web application to instrument by name.
     """
-    config = config or Config(logs=LogOptions(sample_ratio=1.0, json=False), system=False)
+    options = config or _as_tested(service_config() or Config())
     before = current_runtime()
-    providers: Any = _Providers()
-    pipeline = Pipeline(config, providers)
-    pipeline.start()
-    instrumented = instrumentors.instrument(replace(config, system=False), providers, app)
-    try:
-        yield CapturedTelemetry(
-            pipeline, providers.span_exporter, providers.reader, providers.log_exporter
+    providers: Any = _Providers(options)
+    pipeline = Pipeline(options, providers)
+    instrumented: dict[str, Any] = {}
+
+    def adopt(own: Config, target: Any) -> Telemetry:
+        chosen = config or _as_tested(own)
+        providers.rename(chosen)
+        pipeline.renew(chosen, providers)
+        quiet = replace(chosen, system=False)
+        instrumentors.instrument_anew(instrumented, quiet, providers, target, keep=True)
+        return Adopted(own, pipeline)
+
+    with in_place_of_service(adopt):
+        pipeline.start()
+        instrumented.update(
+            instrumentors.instrument(replace(options, system=False), providers, app)
         )
-    finally:
-        instrumentors.uninstrument(instrumented)
-        pipeline.stop(time.monotonic() + _TIMEOUT_S)
-        providers.meter_provider.shutdown()
-        install_runtime(before)
+        try:
+            yield CapturedTelemetry(
+                pipeline, providers.span_exporter, providers.reader, providers.log_exporter
+            )
+        finally:
+            instrumentors.uninstrument(instrumented)
+            pipeline.stop(time.monotonic() + _TIMEOUT_S)
+            providers.meter_provider.shutdown()
+            install_runtime(before)
+
+
+def _as_tested(config: Config) -> Config:
+    """Return a service's options, without chance, and without what it writes to stdout."""
+    ratio = 1.0 if config.logs.sample_ratio else 0.0
+    return replace(config, logs=replace(config.logs, json=False, sample_ratio=ratio), system=False)
 
 
 @pytest.fixture(name="capture_telemetry")

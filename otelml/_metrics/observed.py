@@ -47,15 +47,15 @@ def observe(meter: Meter, metric: Metric, source: Source) -> None:
     create(metric.name, [callback], metric.unit, metric.description)
 
 
-def observe_states(meter: Meter, states: States, limit: int) -> None:
-    """Make the instruments that read ``states``, each of at most ``limit`` streams."""
+def observe_states(meter: Meter, states: States, limit: Callable[[], int]) -> None:
+    """Make the instruments that read ``states``, each of at most ``limit()`` streams."""
 
     def active() -> Iterable[tuple[float, dict[str, str]]]:
-        for name, count in list(states.active())[:limit]:
+        for name, count in list(states.active())[: limit()]:
             yield count, _model(name)
 
     def features(metric: Metric, part: str) -> Iterable[tuple[float, dict[str, str]]]:
-        kept, left_out = fair_shares(states.summaries(), limit)
+        kept, left_out = fair_shares(states.summaries(), limit())
         if left_out:  # a state, not a sum: the most that were left out at once
             key = (metric.name, semconv.ML_FEATURE_NAME)
             overflow[key] = max(overflow[key], left_out)

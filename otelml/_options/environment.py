@@ -14,6 +14,13 @@ def text(name: str, default: str = "", environ: Mapping[str, str] | None = None)
     return found.strip() or default
 
 
+def forget_empty() -> None:
+    """Take out ``OTEL_*`` variables that are empty, which libraries read as if they were set."""
+    for name, value in list(os.environ.items()):
+        if name.startswith("OTEL_") and not value.strip():
+            del os.environ[name]
+
+
 def from_environment(name: str, environ: Mapping[str, str] | None = None) -> Given | None:
     """Return what a variable is set to; None where it is not."""
     value = text(name, "", environ)

@@ -43,6 +43,10 @@ class Recorder:
             self.wake.set()
         return True
 
+    def resize(self, limit: int) -> None:
+        """Let ``limit`` items wait from now on."""
+        self._limit = limit
+
     def open(self) -> None:
         """Take items."""
         self._closed = False

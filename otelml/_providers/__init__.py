@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otelml._providers.create import configure_providers, create_providers
+from otelml._providers.create import check_environment, configure_providers, create_providers
 from otelml._providers.environment import (
     SIGNALS,
     exporter_names,
@@ -12,15 +12,18 @@ from otelml._providers.environment import (
     shown,
 )
 from otelml._providers.providers import Providers
+from otelml._providers.renew import renew_providers
 
 __all__ = [
     "SIGNALS",
     "Providers",
+    "check_environment",
     "configure_providers",
     "create_providers",
     "exporter_names",
     "grpc_endpoint",
     "http_settings",
     "otlp_protocol",
+    "renew_providers",
     "shown",
 ]

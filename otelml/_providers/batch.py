@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import getpid
 from time import monotonic
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _EMPTY = Context()
+_DISCARD_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Batcher(Generic[_T]):
         self._armed = False
         self._closed = False
         self._ended = False
+        self._resource: Resource | None = None
 
     @property
     def size(self) -> int:
@@ -149,6 +151,15 @@ class Batcher(Generic[_T]):
         """Deliver what is queued and end the thread; what is left is counted as dropped."""
         return self.begin_close(deadline)(deadline)
 
+    def rename(self, resource: Resource) -> None:
+        """Send all items as of ``resource`` from now on, those that wait and that are open too."""
+        self._resource = resource
+
+    def discard(self) -> None:
+        """Forget what waits, and end."""
+        self._queue.clear()
+        self.close(monotonic() + _DISCARD_S)
+
     def after_fork(self) -> None:
         """Leave the parent's items, thread and connections to the parent."""
         self._pump.after_fork()
@@ -187,10 +198,16 @@ class Batcher(Generic[_T]):
 
     def _deliver(self, batch: list[_T]) -> bool:
         self._in_flight = len(batch)
+        resource = self._resource
+        if resource is not None:
+            batch = [self._renamed(item, resource) for item in batch]
         try:
             return self.delivery.deliver(batch, len(batch), self._pump)
         finally:
             self._in_flight = 0
+
+    def _renamed(self, item: _T, resource: Resource) -> _T:
+        raise NotImplementedError
 
     def _next(self, count: int) -> list[_T]:
         batch: list[_T] = []
@@ -208,6 +225,11 @@ class SpanBatcher(Batcher["ReadableSpan"], SpanProcessor):
         context = span.context
         if context is not None and context.trace_flags.sampled:
             self.put(span)
+
+    def _renamed(self, item: ReadableSpan, resource: Resource) -> ReadableSpan:
+        if item.resource is not resource:
+            item._resource = resource  # noqa: SLF001 - no public way
+        return item
 
     def shutdown(self) -> None:
         """Deliver for up to half a minute, as the SDK does, and end."""
@@ -236,6 +258,9 @@ class LogBatcher(Batcher["ReadableLogRecord"], LogRecordProcessor):
                 limits=log_record.limits,
             )
         )
+
+    def _renamed(self, item: ReadableLogRecord, resource: Resource) -> ReadableLogRecord:
+        return item if item.resource is resource else replace(item, resource=resource)
 
     def shutdown(self) -> None:
         """Deliver for up to half a minute, as the SDK does, and end."""

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry._logs import NoOpLoggerProvider
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import (
+    AlwaysOffExemplarFilter,
+    AlwaysOnExemplarFilter,
+    MeterProvider,
+    TraceBasedExemplarFilter,
+)
 from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import Sampler
 from opentelemetry.trace import NoOpTracerProvider
 
 from otelml._options import text
 from otelml._providers import environment as _environment
 from otelml._providers import globals as _globals
 from otelml._providers.batch import LogBatcher, SpanBatcher
+from otelml._providers.entry_points import load
+from otelml._providers.log_level import log_level, set_log_level
 from otelml._providers.metrics import PushReader, aggregation, temporality
 from otelml._providers.prometheus import PrometheusServer
 from otelml._providers.providers import Providers, Signal
-from otelml._providers.resource import create_resource
+from otelml._providers.resource import check_detectors, create_resource
+from otelml._providers.samplers import create_sampler
 from otelml._providers.stats import Stats
 from otelml._providers.targets import SdkTarget, create_target
 from otelml.exceptions import ConfigurationError
@@ -32,14 +38,11 @@ if TYPE_CHECKING:
 
     from otelml.config import Config, MetricOptions
 
-_SAMPLERS = (
-    "always_on",
-    "always_off",
-    "traceidratio",
-    "parentbased_always_on",
-    "parentbased_always_off",
-    "parentbased_traceidratio",
-)
+_EXEMPLARS = {
+    "trace_based": TraceBasedExemplarFilter(),
+    "always_on": AlwaysOnExemplarFilter(),
+    "always_off": AlwaysOffExemplarFilter(),
+}
 _NOTHING: dict[str, Any] = {
     "traces": NoOpTracerProvider,
     "metrics": NoOpMeterProvider,
@@ -57,21 +60,66 @@ def create_providers(config: Config) -> Providers:
         ConfigurationError: A variable is wrong.
         MissingDependencyError: An exporter needs an extra.
     """
+    set_log_level()
     resource = create_resource(config)
-    signals = {name: _nothing(name) for name in _environment.SIGNALS}
-    prometheus: PrometheusServer | None = None
+    providers = Providers(resource, {name: nothing(name) for name in _environment.SIGNALS})
+    for name in wanted(config):
+        providers.signals[name], server = create_signal(name, resource, config)
+        providers.prometheus = server or providers.prometheus
+    return providers
+
+
+def wanted(config: Config) -> tuple[str, ...]:
+    """Return the signals that are turned on."""
+    if _environment.is_disabled():
+        return ()
+    on = {
+        "traces": config.traces.enabled,
+        "metrics": config.metrics.enabled,
+        "logs": config.logs.enabled and config.logs.otlp,
+    }
+    return tuple(name for name in _environment.SIGNALS if on[name])
+
+
+def create_signal(
+    name: str, resource: Resource, config: Config
+) -> tuple[Signal, PrometheusServer | None]:
+    """Return one signal with its exporters, and the server of ``/metrics`` if it has one.
+
+    Raises:
+        ConfigurationError: A variable is wrong.
+        MissingDependencyError: An exporter needs an extra.
+    """
     try:
-        if config.traces.enabled and not _environment.is_disabled():
-            signals["traces"] = _traces(resource)
-        if config.metrics.enabled and not _environment.is_disabled():
-            signals["metrics"], prometheus = _metrics(resource, config.metrics)
-        if config.logs.enabled and config.logs.otlp and not _environment.is_disabled():
-            signals["logs"] = _logs(resource)
+        if name == "metrics":
+            return _metrics(resource, config.metrics)
+        return (_traces(resource) if name == "traces" else _logs(resource)), None
     except ConfigurationError:
         raise
     except ValueError as error:  # the SDK's limits name the variable
         raise ConfigurationError(str(error)) from error
-    return Providers(resource, signals, prometheus)
+
+
+def check_environment() -> None:
+    """Read the ``OTEL_*`` variables that :func:`create_providers` reads, and make nothing of them.
+
+    Raises:
+        ConfigurationError: One is wrong.
+    """
+    _environment.is_disabled()
+    log_level()
+    create_sampler()
+    _id_generator()
+    check_detectors()
+    _environment.check_metrics()
+    _environment.metric_interval_s()
+    for signal in _environment.SIGNALS:
+        _environment.otlp_compression(signal)
+        if _environment.otlp_protocol(signal) == "grpc":
+            _environment.otlp_insecure(signal)
+        _environment.otlp_timeout_s(signal)
+    for signal in ("traces", "logs"):
+        _environment.batch_settings(signal)
 
 
 def configure_providers(providers: Providers) -> None:
@@ -80,25 +128,32 @@ def configure_providers(providers: Providers) -> None:
     Args:
         providers: What :func:`create_providers` returned; its signals change accordingly.
     """
-    for name, signal in providers.signals.items():
-        if not signal.owned:
-            continue
-        used = _globals.put(name, signal.provider)
-        if used is not signal.provider:
-            providers.signals[name] = Signal(name, used, (), signal.stats, owned=False)
-            if name == "metrics":
-                providers.prometheus = None
+    for signal in list(providers.signals.values()):
+        put_in_place(providers, signal)
     providers.start()
 
 
-def _nothing(name: str) -> Signal:
+def put_in_place(providers: Providers, signal: Signal) -> None:
+    """Make a signal's provider the global one; where the application has its own, use that."""
+    if not signal.owned:
+        return
+    name = signal.name
+    used = _globals.put(name, signal.provider)
+    if used is not signal.provider:
+        providers.signals[name] = Signal(name, used, (), signal.stats, owned=False)
+        if name == "metrics":
+            providers.prometheus = None
+
+
+def nothing(name: str) -> Signal:
+    """Return a signal that is turned off."""
     return Signal(name, _NOTHING[name](), (), Stats(name), owned=False)
 
 
 def _traces(resource: Resource) -> Signal:
     stats = Stats("traces")
     provider = TracerProvider(
-        sampler=_sampler(),
+        sampler=create_sampler(),
         resource=resource,
         id_generator=_id_generator(),
         shutdown_on_exit=False,
@@ -149,35 +204,19 @@ def _metrics(resource: Resource, options: MetricOptions) -> tuple[Signal, Promet
             histograms = target.exporter._preferred_aggregation  # noqa: SLF001 - as above
         pipes.append(PushReader(target, stats, interval_s, kinds, histograms))
     provider = MeterProvider(
-        metric_readers=[*readers, *pipes], resource=resource, shutdown_on_exit=False
+        metric_readers=[*readers, *pipes],
+        resource=resource,
+        exemplar_filter=_EXEMPLARS[checked["exemplars"]],
+        shutdown_on_exit=False,
     )
     return Signal("metrics", provider, pipes, stats, owned=True), server
 
 
-def _sampler() -> Sampler | None:
-    """Return a sampler that the SDK does not know; it reads those that it knows itself.
-
-    Raises:
-        ConfigurationError: There is no such sampler, or its argument is wrong.
-    """
-    name = text("OTEL_TRACES_SAMPLER").lower()
-    if name in {"traceidratio", "parentbased_traceidratio"}:
-        _environment.number("OTEL_TRACES_SAMPLER_ARG", 1.0, 0.0, 1.0)
-    if not name or name in _SAMPLERS:
-        return None
-    group = "opentelemetry_traces_sampler"
-    factory = _environment.load(group, name, "OTEL_TRACES_SAMPLER")
-    sampler = factory(os.environ.get("OTEL_TRACES_SAMPLER_ARG"))
-    if not isinstance(sampler, Sampler):
-        raise ConfigurationError(f"OTEL_TRACES_SAMPLER is {name!r}, which is not a usable sampler")
-    return sampler
-
-
 def _id_generator() -> IdGenerator | None:
     name = text("OTEL_PYTHON_ID_GENERATOR", "random")
-    if name == "random":
+    if name.lower() == "random":
         return None
-    generator: IdGenerator = _environment.load(
-        "opentelemetry_id_generator", name, "OTEL_PYTHON_ID_GENERATOR"
+    generator: IdGenerator = load(
+        "opentelemetry_id_generator", name, "OTEL_PYTHON_ID_GENERATOR", ("random",)
     )()
     return generator

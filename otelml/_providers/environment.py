@@ -8,18 +8,20 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from otelml import _options
-from otelml._hints import hint
 from otelml._options import from_environment, text
 from otelml._providers.batch import BatchSettings
+from otelml._providers.entry_points import load
 from otelml._providers.http import HttpSettings
 from otelml.exceptions import ConfigurationError
 
 SIGNALS: Final = ("traces", "metrics", "logs")
 _OTLP: Final = "OTEL_EXPORTER_OTLP_"
-_PROTOCOLS: Final = ("http/protobuf", "grpc", "http/json")
+_PROTOCOLS: Final = ("http/protobuf", "grpc")
+_JSON: Final = "http/json"
 _CREDENTIALS: Final = "OTEL_PYTHON_EXPORTER_OTLP_HTTP_{}CREDENTIAL_PROVIDER"
 # Larger than the SDK's 2,048: one prediction is four spans, and the worker hands over bursts.
 _QUEUE_SIZE: Final = 8192
+_HIGHEST_PORT: Final = 65_535
 _BATCH_SIZE: Final = 512
 _DELAY_MS: Final = 1000.0
 _METRIC_INTERVAL_MS: Final = 15_000.0
@@ -55,9 +57,41 @@ def whole(name: str, default: int, low: int = 1) -> int:
     return default if given is None else _options.whole(given, low)
 
 
+def port(name: str, default: int) -> int:
+    """Return a variable that is a port; 0 is one too.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    value = whole(name, default, 0)
+    if value > _HIGHEST_PORT:
+        raise _options.Given(name, value, "").wrong(f"from 0 to {_HIGHEST_PORT}")
+    return value
+
+
 def is_disabled() -> bool:
-    """Whether ``OTEL_SDK_DISABLED`` is true."""
-    return text("OTEL_SDK_DISABLED").lower() == "true"
+    """Whether ``OTEL_SDK_DISABLED`` is true.
+
+    Raises:
+        ConfigurationError: It is neither true nor false.
+    """
+    return flag("OTEL_SDK_DISABLED") is True
+
+
+def flag(name: str) -> bool | None:
+    """Return a variable of OpenTelemetry that is true or false; None where it is not set.
+
+    Only ``true`` is true in the specification. What would read as true and is not is an error.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    given = from_environment(name)
+    if given is None:
+        return None
+    if _options.boolean(given) and given.value.lower() != "true":
+        raise given.wrong("true or false")
+    return _options.boolean(given)
 
 
 def exporter_names(signal: str) -> tuple[str, ...]:
@@ -107,8 +141,10 @@ def otlp_protocol(signal: str) -> str:
     Raises:
         ConfigurationError: There is no such protocol.
     """
-    _, name = _otlp(signal, "PROTOCOL")
-    return one_of(name, _PROTOCOLS, "http/protobuf")
+    value, name = _otlp(signal, "PROTOCOL")
+    # Nobody is sent to a protocol that needs an exporter which we do not bring.
+    known = (*_PROTOCOLS, _JSON) if value.lower() == _JSON else _PROTOCOLS
+    return one_of(name, known, "http/protobuf")
 
 
 def shown(endpoint: str) -> str:
@@ -129,6 +165,7 @@ def grpc_endpoint(signal: str) -> str:
         raise ConfigurationError(
             f"{name} is {shown(endpoint)!r} with a user, which gRPC cannot have; use {_OTLP}HEADERS"
         )
+    _check_port(endpoint if "://" in endpoint else f"//{endpoint}", endpoint, name)
     return endpoint
 
 
@@ -144,11 +181,15 @@ def otlp_endpoint(signal: str) -> str:
         raise ConfigurationError(
             f"{name} is {shown(endpoint)!r}; it must be a URL such as http://localhost:4318"
         )
+    _check_port(endpoint, endpoint, name)
+    return endpoint
+
+
+def _check_port(url: str, endpoint: str, name: str) -> None:
     try:
-        _ = parts.port
+        _ = urlsplit(url).port
     except ValueError:
         raise ConfigurationError(f"{name} is {shown(endpoint)!r}; its port is not valid") from None
-    return endpoint
 
 
 def otlp_timeout_s(signal: str) -> float:
@@ -165,6 +206,25 @@ def otlp_timeout_s(signal: str) -> float:
     return value / 1e3 if value >= 1000 else value  # noqa: PLR2004 - said above
 
 
+def otlp_compression(signal: str) -> str:
+    """Return how the payloads of a signal are compressed.
+
+    Raises:
+        ConfigurationError: There is no such way.
+    """
+    _, name = _otlp(signal, "COMPRESSION")
+    return one_of(name, ("none", "gzip", "deflate"), "none")
+
+
+def otlp_insecure(signal: str) -> bool | None:
+    """Return whether gRPC does without TLS where the endpoint has no scheme; None if not said.
+
+    Raises:
+        ConfigurationError: It is neither true nor false.
+    """
+    return flag(_otlp(signal, "INSECURE")[1])
+
+
 def http_settings(signal: str) -> HttpSettings:
     """Return how the OTLP/HTTP endpoint of a signal is reached.
 
@@ -174,7 +234,6 @@ def http_settings(signal: str) -> HttpSettings:
     endpoint = otlp_endpoint(signal)
     if not text(f"{_OTLP}{signal.upper()}_ENDPOINT"):
         endpoint = f"{endpoint.rstrip('/')}/v1/{signal}"
-    _, compression = _otlp(signal, "COMPRESSION")
     certificate = _file(*_otlp(signal, "CERTIFICATE"))
     client = _file(*_otlp(signal, "CLIENT_CERTIFICATE"))
     key = _file(*_otlp(signal, "CLIENT_KEY"))
@@ -182,7 +241,7 @@ def http_settings(signal: str) -> HttpSettings:
         endpoint=endpoint,
         headers=_headers(*_otlp(signal, "HEADERS")),
         timeout_s=otlp_timeout_s(signal),
-        compression=one_of(compression, ("none", "gzip", "deflate"), "none"),
+        compression=otlp_compression(signal),
         verify=certificate or True,
         cert=(client, key) if client and key else client or None,
         session=_session(signal),
@@ -215,26 +274,6 @@ def _session(signal: str) -> Any:
     if name is None:
         return None
     return load("opentelemetry_otlp_credential_provider", text(name), name)
-
-
-def load(group: str, wanted: str, variable: str) -> Any:
-    """Return what an entry point names.
-
-    Raises:
-        ConfigurationError: It is not installed, or cannot be imported.
-    """
-    from importlib.metadata import entry_points
-
-    found = {point.name: point for point in entry_points(group=group)}
-    if wanted not in found:
-        meant = hint(wanted, sorted(found), "installed")
-        raise ConfigurationError(f"{variable} is {wanted!r}, which is not installed; {meant}")
-    try:
-        return found[wanted].load()
-    except (ImportError, AttributeError) as error:
-        raise ConfigurationError(
-            f"{variable} is {wanted!r}, which cannot be loaded: {error}"
-        ) from error
 
 
 def check_metrics() -> Mapping[str, str]:

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from otelml import _process
+from otelml._providers.client import load_client
 from otelml._providers.delivery import Outcome
 
 if TYPE_CHECKING:
@@ -91,10 +92,8 @@ class HttpTarget:
         self._compress = _COMPRESS[settings.compression]
         self.message, self._response, self._rejected = _messages(signal)
         self._session: requests.Session | None = None
-        # Here and not at the first request: a fork during an import on another thread leaves the
-        # child with a module lock that nobody will release.
-        for module in ("requests", "netrc", "encodings.idna"):
-            import_module(module)
+        if not _process.is_early.value:
+            load_client()
 
     def encode(self, items: Any) -> bytes:
         """Return the request's body."""
@@ -112,6 +111,7 @@ class HttpTarget:
 
     def send(self, payload: bytes, timeout_s: float) -> Outcome:
         """Make one attempt; a connection that went stale while idle is tried anew at once."""
+        load_client()
         import requests
 
         started = monotonic()

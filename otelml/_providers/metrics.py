@@ -46,6 +46,7 @@ _DELTA = {
     "lowmemory": (Counter, Histogram),
 }
 _COLLECT_TIMEOUT_MS = 10_000.0
+_DISCARD_S = 0.5
 
 
 def temporality(preference: str) -> dict[type, AggregationTemporality]:
@@ -148,6 +149,11 @@ class PushReader(MetricReader):
     def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:
         """Collect and deliver a last time within the timeout."""
         self.close(monotonic() + timeout_millis / 1e3)
+
+    def discard(self) -> None:
+        """End without a last collection."""
+        self.unused = lambda: True
+        self.close(monotonic() + _DISCARD_S)
 
     def after_fork(self) -> None:
         """Leave thread and connections to the parent; ``start`` makes new ones."""

@@ -43,14 +43,25 @@ class PrometheusServer:
             from otelml._providers.prometheus_reader import PrometheusReader
         except ImportError as error:
             raise MissingDependencyError("/metrics for Prometheus", "prometheus") from error
-        host = text("OTEL_EXPORTER_PROMETHEUS_HOST", _DEFAULT_HOST)
-        port = _environment.number("OTEL_EXPORTER_PROMETHEUS_PORT", _DEFAULT_PORT, 0, 65535)
-        chosen_host, chosen_port = options.prometheus_host, options.prometheus_port
-        self.host = host if chosen_host == _DEFAULT_HOST else chosen_host
-        self.port = int(port) if chosen_port == _DEFAULT_PORT else chosen_port
+        self.host, self.port = self.address(options)
         self.reader: MetricReader = PrometheusReader()
         self._server: Any = None
         self._pid = os.getpid()
+
+    @staticmethod
+    def address(options: MetricOptions) -> tuple[str, int]:
+        """Return the address and the port that the options and the environment say.
+
+        Raises:
+            ConfigurationError: The port is not valid.
+        """
+        host = text("OTEL_EXPORTER_PROMETHEUS_HOST", _DEFAULT_HOST)
+        port = _environment.port("OTEL_EXPORTER_PROMETHEUS_PORT", _DEFAULT_PORT)
+        chosen_host, chosen_port = options.prometheus_host, options.prometheus_port
+        return (
+            host if chosen_host == _DEFAULT_HOST else chosen_host,
+            port if chosen_port == _DEFAULT_PORT else chosen_port,
+        )
 
     @property
     def endpoint(self) -> str:
@@ -81,12 +92,16 @@ class PrometheusServer:
         self._server = started[0]
         self._pid = os.getpid()
 
+    def rename(self) -> None:
+        """Say what the resource is now."""
+        collector = getattr(self.reader, "_collector", None)
+        if collector is not None:
+            collector._target_info = None  # noqa: SLF001 - it holds what the resource was
+
     def after_fork(self) -> None:
         """Let go of the parent's socket, and say what a scrape will miss."""
         server, self._server = self._server, None
-        collector = getattr(self.reader, "_collector", None)
-        if collector is not None:
-            collector._target_info = None  # noqa: SLF001 - it holds the parent's instance id
+        self.rename()
         if server is not None:
             _guard.call("prometheus", server.socket.close)
             _logger.warning(

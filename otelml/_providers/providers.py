@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Source = Callable[[], Iterable[tuple[float, dict[str, str]]]]
 
 _logger = logging.getLogger("otelml")
+_DISCARD_S = 1.0
 _ITEMS = {"traces": "spans", "metrics": "data points", "logs": "log records"}
 
 
@@ -171,6 +172,14 @@ class Providers:
                     _guard.call("shutdown", signal.provider.shutdown, timeout_millis=1000)
         self._say_dropped()
         return ok
+
+    def discard(self) -> None:
+        """Stop, and send nothing more: another process does the same work and reports it."""
+        if self._ended:
+            return
+        for pipe in self._pipes():
+            _guard.call("shutdown", pipe.discard)
+        self.shutdown(monotonic() + _DISCARD_S)
 
     def _say_dropped(self) -> None:
         lost = {s: s.dropped()[SHUTDOWN] for s in self.signals.values()}

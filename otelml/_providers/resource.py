@@ -16,7 +16,10 @@ from opentelemetry.sdk.resources import (
     get_aggregated_resources,
 )
 
+from otelml._hints import hint
+from otelml._options import text
 from otelml._version import __version__
+from otelml.exceptions import ConfigurationError
 from otelml.semconv import SERVICE_INSTANCE_ID, SERVICE_NAME
 
 if TYPE_CHECKING:
@@ -30,7 +33,11 @@ def create_resource(config: Config) -> Resource:
 
     Args:
         config: The resolved configuration.
+
+    Raises:
+        ConfigurationError: A detector that is named is not installed.
     """
+    check_detectors()
     environment = OTELResourceDetector().detect().attributes
     attributes: dict[str, Any] = {
         "telemetry.distro.name": "otelml",
@@ -49,6 +56,22 @@ def create_resource(config: Config) -> Resource:
         attributes[SERVICE_INSTANCE_ID] = str(uuid.uuid4())
     created = Resource.create(attributes)
     return created if os.environ.get(_DETECTORS) else _detected().merge(created)
+
+
+def check_detectors() -> None:
+    """Refuse the names of resource detectors that are not installed.
+
+    Raises:
+        ConfigurationError: There is one.
+    """
+    installed = [point.name for point in entry_points(group="opentelemetry_resource_detector")]
+    known = ("*", "otel", "service_instance", *installed)
+    for name in filter(None, (part.strip() for part in text(_DETECTORS).split(","))):
+        if name not in known:
+            meant = hint(name, sorted(set(known)))
+            raise ConfigurationError(
+                f"{_DETECTORS} names {name!r}, which is not installed; {meant}"
+            )
 
 
 def _detected() -> Resource:

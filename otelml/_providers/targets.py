@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from otelml import _guard
+from otelml import _guard, _process
 from otelml._providers import environment as _environment
 from otelml._providers.delivery import Outcome, Target
+from otelml._providers.entry_points import load
 from otelml._providers.http import HttpTarget
 from otelml._providers.pump import is_exporting
 from otelml.exceptions import ConfigurationError, MissingDependencyError
@@ -23,6 +25,7 @@ _CLASSES = {
     "metrics": "OTLPMetricExporter",
     "logs": "OTLPLogExporter",
 }
+_COMPRESSIONS = {"none": "NoCompression", "gzip": "Gzip", "deflate": "Deflate"}
 _said = threading.local()
 
 
@@ -116,7 +119,8 @@ def create_target(signal: str, name: str) -> Target:
             return HttpTarget(signal, _environment.http_settings(signal))
         return _grpc(signal) if protocol == "grpc" else _json(signal)
     variable = f"OTEL_{signal.upper()}_EXPORTER"
-    cls = _environment.load(f"opentelemetry_{signal}_exporter", name, variable)
+    others = ("none", "otlp", "prometheus") if signal == "metrics" else ("none", "otlp")
+    cls = load(f"opentelemetry_{signal}_exporter", name, variable, others)
     if name == "console":
         return SdkTarget(lambda: _console(cls, signal), name, "stdout", 10.0, forks=True)
     return SdkTarget(_made(cls, variable, name), name, name, _environment.otlp_timeout_s(signal))
@@ -124,7 +128,8 @@ def create_target(signal: str, name: str) -> Target:
 
 def _console(cls: Any, signal: str) -> Any:
     # The SDK binds stdout when its module is imported, which may not be the stdout of now.
-    return cls(out=sys.stdout) if signal in _MODULES else cls()
+    out = sys.stdout if _process.owns_stdout() else sys.stderr
+    return cls(out=out) if signal in _MODULES else cls()
 
 
 def _made(cls: Any, variable: str, name: str) -> Callable[[], Any]:
@@ -142,21 +147,23 @@ def _made(cls: Any, variable: str, name: str) -> Callable[[], Any]:
 def _grpc(signal: str) -> SdkTarget:
     endpoint = _environment.grpc_endpoint(signal)
     timeout_s = _environment.otlp_timeout_s(signal)
+    insecure = _environment.otlp_insecure(signal)
+    compressed = _environment.otlp_compression(signal)
     variable = "OTEL_EXPORTER_OTLP_PROTOCOL"
     try:
-        from importlib import import_module
-
         module = import_module(f"opentelemetry.exporter.otlp.proto.grpc.{_MODULES[signal]}")
     except ImportError as error:
         raise MissingDependencyError(f"{variable}=grpc", "grpc") from error
     cls = getattr(module, _CLASSES[signal])
-    make = _made(lambda: cls(timeout=timeout_s), variable, "grpc")
+    compression = getattr(import_module("grpc").Compression, _COMPRESSIONS[compressed])
+    options = {"endpoint": endpoint, "insecure": insecure, "timeout": timeout_s}
+    make = _made(lambda: cls(**options, compression=compression), variable, "grpc")
     return SdkTarget(make, "grpc", endpoint, timeout_s)
 
 
 def _json(signal: str) -> SdkTarget:
     try:
-        cls = _environment.load(
+        cls = load(
             f"opentelemetry_{signal}_exporter", "otlp_json_http", "OTEL_EXPORTER_OTLP_PROTOCOL"
         )
     except ConfigurationError as error:

@@ -37,10 +37,10 @@ class OtelmlConfigurator:
 
     def configure(self, **_kwargs: Any) -> None:
         """Call :func:`otelml.init`; a setting that is wrong is told on stderr, not raised."""
-        import otelml
+        from otelml._startup.init import init_provisionally
 
         try:
-            otelml.init()
+            init_provisionally()
         except OtelmlError as error:
             print(f"otelml: not started: {error}", file=sys.stderr)  # noqa: T201 - logging is not set up
             return

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from otelml import _guard, _threads
+import wrapt
+
+from otelml import _guard, _process, _threads
+from otelml._state import ProcessState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +76,37 @@ def on_job_end(flush: Callable[[], object]) -> None:
     rq: Any = sys.modules.get("rq.worker")
     if rq is not None:
         _guard.call("rq", _flush_after_job, rq.Worker, flush)
+
+
+_leave: ProcessState[Callable[[], object] | None] = ProcessState(None)
+_awaits_reloader: ProcessState[bool] = ProcessState(False)
+
+
+def on_reloader(leave: Callable[[], object]) -> None:
+    """Have ``leave`` called in a process that only starts and restarts Werkzeug's server.
+
+    The process that it starts says whose stdout it is, and serves.
+
+    Args:
+        leave: Ends telemetry, and sends nothing.
+    """
+    _leave.value = leave
+    if not _awaits_reloader.exchange(True):  # such a hook stays for good
+        wrapt.register_post_import_hook(_wrap_reloader, "werkzeug._reloader")
+
+
+def _wrap_reloader(module: Any) -> None:
+    run = module.run_with_reloader
+
+    @wraps(run)
+    def run_with_reloader(*args: Any, **kwargs: Any) -> Any:
+        leave = _leave.exchange(None)
+        if leave is not None and os.environ.get("WERKZEUG_RUN_MAIN") != "true":
+            _guard.call("reloader", leave)
+            _process.pass_stdout_on()
+        return run(*args, **kwargs)
+
+    module.run_with_reloader = run_with_reloader
 
 
 def _connect(signal: Any, stop: Callable[[], object]) -> None:

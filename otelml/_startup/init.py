@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from otelml import _guard
+from otelml import _guard, _process
 from otelml._prediction import current_runtime
 from otelml._state import ProcessState
 from otelml.config import (
@@ -56,6 +56,51 @@ class Telemetry:
         budget_s = config.traces.flush_timeout_s
         self._lifecycle = Lifecycle(self._flush, self._after_fork, budget_s, self._at_exit)
         self._lifecycle.install()
+        _guard.call("reloader", hosts.on_reloader, self._leave)
+
+    def _renew(self, config: Config, app: Any = None) -> None:
+        """Follow other options from now on: what was started before the application said its own.
+
+        Args:
+            config: The resolved configuration.
+            app: A web application to instrument by name.
+
+        Raises:
+            ConfigurationError: A variable of what is turned on is wrong.
+            MissingDependencyError: What is turned on needs an extra.
+        """
+        from otelml import instrumentors
+        from otelml._providers import renew_providers
+
+        providers = [s.provider for s in self._providers.signals.values()]
+        renew_providers(self._providers, config, self.config)
+        keep = providers == [s.provider for s in self._providers.signals.values()]
+        self.config = config
+        self._pipeline.renew(config, self._providers)
+        instrumentors.instrument_anew(self._instrumented, config, self._providers, app, keep=keep)
+        self._lifecycle.set_budget(config.traces.flush_timeout_s)
+
+    def _instrument_rest(self) -> None:
+        """Instrument what is chosen and is not instrumented."""
+        from otelml import instrumentors
+
+        done, providers = self._instrumented, self._providers
+        done.update(instrumentors.instrument(self.config, providers, but=frozenset(done)))
+
+    def _leave(self) -> None:
+        """End and send nothing: a process that this one starts does all this again, and serves."""
+        from otelml import instrumentors
+
+        with _lock:
+            if self._ended:
+                return
+            self._ended = True
+            if _running.value is self:
+                _running.value = None
+            _guard.call("reloader", instrumentors.uninstrument, self._instrumented)
+            _guard.call("reloader", self._pipeline.stop, time.monotonic())
+            _guard.call("reloader", self._providers.discard)
+            _guard.call("reloader", self._lifecycle.uninstall)
 
     def force_flush(self, timeout_s: float = 5.0) -> bool:
         """Send everything that has ended; return whether that was done in time.
@@ -135,6 +180,9 @@ def _share_of(deadline: float) -> float:
 
 
 _running: ProcessState[Telemetry | None] = ProcessState(None)
+_provisional: ProcessState[Telemetry | None] = ProcessState(None)
+# What a test puts in the place of telemetry that exports.
+adopt: ProcessState[Callable[[Config, Any], Telemetry] | None] = ProcessState(None)
 
 
 def init(
@@ -158,7 +206,8 @@ def init(
 
     Each value comes from the argument, else the environment, else ``[tool.otelml]`` of
     ``pyproject.toml``, else the default. A second call with the same options changes nothing;
-    with other options it warns and changes nothing. After it returns, otelml raises nothing.
+    with other options it warns and changes nothing. What ``otelml run`` has started follows the
+    options of the first call. After it returns, otelml raises nothing.
 
     Args:
         service_name: ``service.name``.
@@ -195,17 +244,25 @@ def init(
         "instrument": instrument,
         "resource_attributes": resource_attributes,
     }
-    from otelml import instrumentors
+    from otelml import _options, instrumentors
     from otelml._cost import check as check_cost
-    from otelml._startup.sources import resolve
+    from otelml._startup.sources import resolve, warn_of_unknown_variables
 
+    _options.forget_empty()
+    _options.check_propagators()
     config = resolve(arguments)
     instrumentors.check(config)
     check_cost(config.cost)
     with _lock:
         running = _running.value
+        provisional = _provisional.value
+        if running is None and adopt.value is not None:
+            return adopt.value(config, app)
         if running is None:
             running = _running.value = Telemetry(config, app)
+            warn_of_unknown_variables()
+        elif running is provisional and running.config != config:
+            running._renew(config, app)  # noqa: SLF001 - its own module
         elif running.config != config:
             _logger.warning(
                 "otelml: init() was called again with other options, which are ignored; "
@@ -213,7 +270,25 @@ def init(
             )
         elif app is not None:
             _guard.call("instrument", instrumentors.instrument_app, app, config)
+        _provisional.value = None
         return running
+
+
+def init_provisionally() -> None:
+    """Set up telemetry before the application can; the first ``init`` of its own decides anew.
+
+    Raises:
+        ConfigurationError: A key or a value is wrong.
+        MissingDependencyError: What was asked for needs an extra.
+    """
+    with _lock:
+        if _running.value is not None:
+            return
+        _process.is_early.value = True
+        try:
+            _provisional.value = init()
+        finally:
+            _process.is_early.value = False
 
 
 def shutdown(timeout_s: float | None = None) -> bool:

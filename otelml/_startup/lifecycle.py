@@ -78,6 +78,10 @@ class Lifecycle:
         if parent_process() is not None:
             self._finalize()
 
+    def set_budget(self, budget_s: float) -> None:
+        """Give all flushes of one ending ``budget_s`` seconds together."""
+        self._budget_s = budget_s
+
     def uninstall(self) -> None:
         """Take all of that back; the previous SIGTERM handler returns if ours is still there."""
         if not self._installed:

@@ -27,6 +27,8 @@ from otelml._spans import create_spans
 from otelml._worker import Processor, Worker
 from otelml.config import Config
 
+_RENEW_S = 1.0
+
 
 class HasProviders(Protocol):
     """What the pipeline needs of the providers."""
@@ -56,36 +58,81 @@ class Pipeline:
 
     def __init__(self, config: Config, providers: HasProviders) -> None:
         self.recorder = Recorder(config.traces.queue_size)
+        self.runtime = self._runtime(config, providers)
+        self.processor = self._processor(providers)
+        self.costs = Costs(config.cost)
+        # What is replaced by other options is looked up with each call.
+        self.worker = Worker(
+            self.recorder,
+            lambda record: self.processor.handle(record),  # noqa: PLW0108 - it may be replaced
+            lambda: self.processor.after_chunk(),  # noqa: PLW0108 - as above
+        )
+        self._observed: MeterProvider | None = None
+        self._observe(providers)
+
+    def _runtime(self, config: Config, providers: HasProviders) -> Runtime:
         secret = config.feedback.secret
-        self.runtime = Runtime(
+        return Runtime(
             config,
             create_spans(providers.tracer_provider),
             self.recorder,
             Ids(config.feedback.enabled, secret.encode() if secret else None),
         )
-        instruments: Instruments | None = None
-        if config.metrics.enabled:
-            meter = create_meter(providers.meter_provider)
-            instruments = Instruments(meter, config.metrics)
-        self.processor = Processor(self.runtime, instruments)
-        self.costs = Costs(config.cost)
-        self.worker = Worker(self.recorder, self.processor.handle, self.processor.after_chunk)
-        if config.metrics.enabled:
-            self._observe(create_meter(providers.meter_provider))
-            providers.observe(create_meter(providers.meter_provider), self._dropped)
 
-    def _observe(self, meter: Meter) -> None:
+    def _processor(self, providers: HasProviders) -> Processor:
+        options = self.runtime.config.metrics
+        instruments: Instruments | None = None
+        if options.enabled:
+            instruments = Instruments(create_meter(providers.meter_provider), options)
+        return Processor(self.runtime, instruments)
+
+    def _observe(self, providers: HasProviders) -> None:
+        """Make the instruments that are asked, once for each provider."""
+        provider = providers.meter_provider
+        if not self.runtime.config.metrics.enabled:
+            return
+        meter = create_meter(provider)
+        if self.costs.configured:
+            currency = self.runtime.config.cost.currency
+            cost = replace(semconv.ML_COST, unit=f"{{{currency}}}")
+            observe(meter, cost, lambda: self._costs_in(currency))
+        if provider is self._observed:
+            return
+        self._observed = provider
         states = States(
-            self.runtime.active.read,
-            self.processor.models,
-            self.processor.windows.summaries,
+            lambda: self.runtime.active.read(),  # noqa: PLW0108 - as above
+            lambda: self.processor.models(),  # noqa: PLW0108 - as above
+            lambda: self.processor.windows.summaries(),  # noqa: PLW0108 - as above
             lambda: self.worker.cpu_s,
         )
-        observe_states(meter, states, self.runtime.config.metrics.cardinality_limit)
+        observe_states(meter, states, lambda: self.runtime.config.metrics.cardinality_limit)
         observe_self(meter)
-        if self.costs.configured:
-            cost = replace(semconv.ML_COST, unit=f"{{{self.runtime.config.cost.currency}}}")
-            observe(meter, cost, self.costs.observe)
+        providers.observe(meter, self._dropped)
+
+    def _costs_in(self, currency: str) -> Iterable[tuple[float, dict[str, str]]]:
+        return self.costs.observe() if self.runtime.config.cost.currency == currency else ()
+
+    def renew(self, config: Config, providers: HasProviders) -> None:
+        """Follow other options from now on; what was recorded until now followed the old ones.
+
+        Args:
+            config: The options.
+            providers: Where spans and measurements go.
+        """
+        self.worker.flush(time.monotonic() + _RENEW_S)
+        runtime, processor, costs = self.runtime, self.processor, self.costs
+        self.recorder.resize(config.traces.queue_size)
+        self.runtime = self._runtime(config, providers)
+        self.runtime.active = runtime.active
+        self.processor = self._processor(providers)
+        self.processor.continue_from(processor)
+        if config.cost != runtime.config.cost or not runtime.config.metrics.enabled:
+            costs.stop()
+            self.costs = Costs(config.cost)
+            if config.metrics.enabled:
+                self.costs.start()
+        self._observe(providers)
+        install_runtime(self.runtime)
 
     def _dropped(self) -> Iterable[tuple[float, dict[str, str]]]:
         lost = {semconv.OTELML_SIGNAL: "predictions", semconv.OTELML_REASON: "queue_full"}

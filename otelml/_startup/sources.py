@@ -5,6 +5,7 @@ Every error names the key, the value, the source it came from and the nearest va
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,8 +13,16 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from otelml import _process
 from otelml import environment_variables as env
-from otelml._options import Given, boolean, check_keys, from_environment, parse
+from otelml._options import (
+    Given,
+    boolean,
+    check_keys,
+    from_environment,
+    parse,
+    unknown_variables,
+)
 from otelml.config import (
     Config,
     CostOptions,
@@ -31,6 +40,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_logger = logging.getLogger("otelml")
 _Opt = TypeVar("_Opt", bound=_Options)
 
 SIGNALS: dict[str, type[_Options]] = {
@@ -95,6 +105,8 @@ def _signal(name: str, argument: Any, table: Any, source: str, environ: Mapping[
             f"init({name}=) is {argument!r}; it must be True, False or {cls.__name__}"
         )
     values: dict[str, Any] = {}
+    if cls is LogOptions and not _process.owns_stdout():
+        values["json"] = False
     sources: dict[str, str] = {}
     kinds = {option.name: str(option.type) for option in fields(cls)}
     if isinstance(table, bool):
@@ -110,11 +122,17 @@ def _signal(name: str, argument: Any, table: Any, source: str, environ: Mapping[
         variable = option.metadata["env"]
         set_to = from_environment(variable, environ) if variable else None
         if set_to is not None:
-            values[option.name] = parse(set_to, kinds[option.name])
+            choices = option.metadata.get("choices") or ()
+            values[option.name] = _in_case(parse(set_to, kinds[option.name]), choices)
             sources[option.name] = variable
     if argument is False:
         values["enabled"] = False
     return _build(cls, values, sources)
+
+
+def _in_case(value: Any, choices: Sequence[str]) -> Any:
+    """Return a text as the choice is spelled that it means; a variable may be in any case."""
+    return next((c for c in choices if isinstance(value, str) and c == value.upper()), value)
 
 
 def _instrument(argument: str | Sequence[str], source: str) -> tuple[str, ...]:
@@ -153,6 +171,13 @@ def _resource_attributes(argument: Any, table: Mapping[str, Any]) -> tuple[tuple
                 f"resource_attributes[{key!r}] is {value!r}; it must be a string, number or bool"
             )
     return tuple(sorted(merged.items()))
+
+
+def warn_of_unknown_variables() -> None:
+    """Say once, and not in each process of a command, which variables mean nothing."""
+    if _process.owns_stdout():
+        for text in unknown_variables():
+            _logger.warning("otelml: %s", text)
 
 
 def resolve(

@@ -58,6 +58,14 @@ class Processor:
         """Write the sums gathered since the last time: one call a stream, not one a record."""
         self._sums.write()
 
+    def continue_from(self, before: Processor) -> None:
+        """Go on from one with other options: its windows, where they are as long, its models."""
+        if self.windows.rows == before.windows.rows:
+            self.windows = before.windows
+        if self._measurements is not None and before._measurements is not None:
+            self._measurements.models.update(before._measurements.models)
+        self._warned |= before._warned
+
     def after_fork(self) -> None:
         """Forget what the parent has seen: it reports that itself."""
         self._sums.clear()

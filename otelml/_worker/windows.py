@@ -31,7 +31,7 @@ class Windows:
     """
 
     def __init__(self, rows: int) -> None:
-        self._rows = rows
+        self.rows = rows
         self._windows: dict[tuple[str, str], CurrentWindow] = {}
 
     def take(self, record: PredictionRecord) -> Mismatch | None:
@@ -54,7 +54,7 @@ class Windows:
         if columns is None:
             return None
         if window is None:
-            window = self._windows[name] = CurrentWindow(self._rows, record.feature_names)
+            window = self._windows[name] = CurrentWindow(self.rows, record.feature_names)
         reason = window.add(columns)
         if not reason:
             return None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from otelml import _guard
+from otelml._hints import hint
 from otelml.cli._finding import Finding
 from otelml.instrumentors.logging import is_otel_handler
 
@@ -21,17 +23,43 @@ def load(target: str) -> Finding:
     if folder not in sys.path:
         sys.path.insert(0, folder)
     before = dict(_guard.last_error)
-    module = _guard.call(f"app {name}", importlib.import_module, name)
-    if module is None:
-        cause = _guard.last_error.get(f"app {name}", "")
-        return Finding("app", "fail", f"{name} cannot be imported: {cause}", "see the trace above")
+    module, error = _guard.attempt(importlib.import_module, name)
+    if error is not None:
+        return Finding(
+            "app", "fail", f"{name} cannot be imported: {_told(error)}", _mend(name, error)
+        )
     if attribute and not hasattr(module, attribute):
-        return Finding("app", "fail", f"{name} has no {attribute}", f"name an attribute of {name}")
+        meant = hint(attribute, [key for key in vars(module) if not key.startswith("_")], "it has")
+        return Finding("app", "fail", f"{name} has no {attribute}", meant)
     wrong = {k: v for k, v in _guard.last_error.items() if k not in before}
     if wrong:
         detail = "; ".join(f"{component}: {error}" for component, error in wrong.items())
         return Finding("app", "warn", f"otelml caught errors of its own: {detail}", "report them")
     return Finding("app", "ok", f"{name} is imported")
+
+
+def _told(error: BaseException) -> str:
+    """Return an error in one line, with the place in the application where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if _is_own(Path(frame.filename))]
+    at = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
+    if isinstance(error, SyntaxError):
+        at = ""  # it says that itself
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}{at}" if text else f"{type(error).__name__}{at}"
+
+
+def _is_own(path: Path) -> bool:
+    return Path.cwd() in path.parents and "site-packages" not in path.parts
+
+
+def _mend(name: str, error: BaseException) -> str:
+    missing = getattr(error, "name", None)
+    if isinstance(error, ModuleNotFoundError) and missing == name.partition(".")[0]:
+        return f"call otelml doctor in the folder of {name}.py, or correct the name"
+    if isinstance(error, ModuleNotFoundError):
+        return f"install {missing} where otelml is installed"
+    return f"correct it; python -c 'import {name}' shows the whole trace"
 
 
 def check_log_handlers() -> Finding:

@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 
 from otelml import environment_variables as env
+from otelml._options import check_propagators, unknown_variables
+from otelml._providers import check_environment
 from otelml._startup import resolve
 from otelml._version import __version__
 from otelml.cli._finding import Finding
@@ -70,7 +72,7 @@ def check_settings(environ: Mapping[str, str]) -> Iterator[Finding]:
     except ConfigurationError as error:
         yield Finding("settings", "fail", str(error), "correct it where it is set")
         return
-    yield Finding("settings", "ok", "environment and pyproject.toml are valid")
+    yield from _check_variables(environ)
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         yield Finding(
             "OTEL_SDK_DISABLED",
@@ -91,6 +93,18 @@ def check_settings(environ: Mapping[str, str]) -> Iterator[Finding]:
             "not set in the environment or in pyproject.toml",
             'set OTEL_SERVICE_NAME, unless the code says otelml.init("name")',
         )
+
+
+def _check_variables(environ: Mapping[str, str]) -> Iterator[Finding]:
+    try:
+        check_propagators()
+        check_environment()
+    except ConfigurationError as error:
+        yield Finding("settings", "fail", str(error), "correct it where it is set")
+    else:
+        yield Finding("settings", "ok", "environment and pyproject.toml are valid")
+    for unknown in unknown_variables(environ):
+        yield Finding("settings", "warn", unknown, "correct the name, or unset it")
 
 
 def check_double_instrumentation(environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -6,7 +6,10 @@ import importlib
 from typing import IO, Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from otelml._hints import hint
+from otelml._options import settle_propagators
 from otelml._version import __version__
 from otelml.exceptions import MissingDependencyError, OtelmlError
 
@@ -23,7 +26,16 @@ _COMMANDS = {
 
 
 class _OneLineError(click.ClickException):
-    """An error with its remedy, on one line."""
+    """An error with its remedy, on one line.
+
+    Args:
+        message: The error.
+        exit_code: The exit code of the command.
+    """
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc] # click asks the instance
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Write it to stderr."""
@@ -41,6 +53,7 @@ class LazyGroup(click.Group):
         """Return a command: its module's ``command``, or what is named like the module."""
         if cmd_name not in _COMMANDS:
             return None
+        settle_propagators()
         try:
             module = importlib.import_module(f"otelml.cli.{cmd_name}")
         except MissingDependencyError as error:
@@ -56,6 +69,22 @@ class LazyGroup(click.Group):
                 return found
         raise TypeError(f"otelml.cli.{cmd_name} has no click command")
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called; for one that does not exist, say the nearest."""
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(f"No such command {name!r}; {hint(name, sorted(_COMMANDS))}")
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the name of a command, without importing any."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        names = sorted(name for name in _COMMANDS if name.startswith(incomplete))
+        return [CompletionItem(name, help=_COMMANDS[name][0]) for name in names]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """List the commands without importing them."""
         with formatter.section("Commands"):
@@ -66,7 +95,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except OtelmlError as error:
-            raise _OneLineError(str(error)) from error
+            raise _OneLineError(str(error), getattr(error, "exit_code", 1)) from error
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -15,6 +15,7 @@ from types import FrameType
 
 import click
 
+from otelml.cli._ports import OWN_PORT
 from otelml.cli._processes import Child, ProcessGroup
 from otelml.exceptions import MissingDependencyError, OtelmlError, PortInUseError
 
@@ -62,10 +63,18 @@ def _train() -> None:
 @click.option("--duration", type=float, help="Seconds until the demo ends by itself.")
 @click.option("--no-traffic", is_flag=True, help="Start no traffic; use the web form.")
 @click.option("--endpoint", help="Send to this OTLP/HTTP endpoint instead of the viewer.")
-@click.option("--port", default=8000, show_default=True, help="Port of the demo service.")
-@click.option("--web-port", default=8090, show_default=True, help="Port of the viewer's pages.")
-@click.option("--http-port", default=4318, show_default=True, help="Port of OTLP over HTTP.")
-@click.option("--grpc-port", default=4317, show_default=True, help="Port of OTLP over gRPC.")
+@click.option(
+    "--port", type=OWN_PORT, default=8000, show_default=True, help="Port of the demo service."
+)
+@click.option(
+    "--web-port", type=OWN_PORT, default=8090, show_default=True, help="Port of the viewer's pages."
+)
+@click.option(
+    "--http-port", type=OWN_PORT, default=4318, show_default=True, help="Port of OTLP over HTTP."
+)
+@click.option(
+    "--grpc-port", type=OWN_PORT, default=4317, show_default=True, help="Port of OTLP over gRPC."
+)
 def command(
     scenario: str,
     rate: float,

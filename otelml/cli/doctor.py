@@ -26,15 +26,17 @@ def examine(app: str | None, timeout_s: float) -> Iterator[Finding]:
         app: An application to import and look at, as ``module:attribute``.
         timeout_s: Seconds that an endpoint may take.
     """
+    if app is not None:  # what was asked for comes first
+        loaded = application.load(app)
+        yield loaded
+        if loaded.status != "fail":
+            yield application.check_log_handlers()
+            yield from application.check_flask(app)
     yield from installation.check_versions()
     yield from installation.check_settings(os.environ)
     yield from installation.check_double_instrumentation(os.environ)
     yield installation.check_log_settings(os.environ)
     yield from endpoint.check_endpoints(timeout_s)
-    if app is not None:
-        yield application.load(app)
-        yield application.check_log_handlers()
-        yield from application.check_flask(app)
 
 
 def _print(finding: Finding, out: TextIO) -> None:

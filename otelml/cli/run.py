@@ -10,11 +10,29 @@ from pathlib import Path
 
 import click
 
+from otelml import _process
 from otelml import environment_variables as env
+from otelml._options import check_propagators
 from otelml._startup import resolve
 from otelml.exceptions import OtelmlError
 
+# As shells have them.
+_NOT_EXECUTABLE, _NOT_FOUND = 126, 127
+
 _AUTO = str(Path(__file__).resolve().parent.parent / "_zero_code")
+
+
+class _CannotRunError(OtelmlError):
+    """The command cannot be run.
+
+    Args:
+        message: Why.
+        exit_code: What a shell would exit with.
+    """
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 def _executable(command: str) -> str:
@@ -23,7 +41,7 @@ def _executable(command: str) -> str:
     Another Python has no otelml in it, unless an activated environment says that it is meant.
 
     Raises:
-        OtelmlError: There is no such command.
+        _CannotRunError: There is no such command.
     """
     beside = Path(sys.executable).parent
     on_path = shutil.which(command)
@@ -34,19 +52,26 @@ def _executable(command: str) -> str:
     if found is not None:
         return found
     if Path(command).is_file():
-        hint = f"otelml run -- python {command}" if command.endswith(".py") else "chmod +x"
-        raise OtelmlError(f"{command} is a file, not a command; try: {hint}")
-    raise OtelmlError(f"command not found: {command}; it is not on PATH and not in {beside}")
+        script = command.endswith(".py")
+        hint = f"otelml run -- python {command}" if script else f"chmod +x {command}"
+        message = f"{command} is a file, not a command; try: {hint}"
+        raise _CannotRunError(message, _NOT_EXECUTABLE)
+    if os.sep in command and Path(command).is_dir():
+        raise _CannotRunError(f"{command} is a directory, not a command", _NOT_EXECUTABLE)
+    raise _CannotRunError(
+        f"command not found: {command}; it is not on PATH and not in {beside}", _NOT_FOUND
+    )
 
 
 def _prepare(environ: MutableMapping[str, str]) -> None:
-    """Put the folder of our sitecustomize first on PYTHONPATH."""
+    """Put the folder of our sitecustomize first on PYTHONPATH, and say whose stdout it is."""
+    _process.offer_stdout(environ)
     paths = [path for path in environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     environ["PYTHONPATH"] = os.pathsep.join([_AUTO, *(path for path in paths if path != _AUTO)])
 
 
 @click.command(
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    context_settings={"allow_interspersed_args": False},
     epilog="Example: otelml run --service-name loan-api -- gunicorn -w 4 app:app",
 )
 @click.option("--service-name", help="Sets OTEL_SERVICE_NAME.")
@@ -74,6 +99,7 @@ def run(
     ):
         if value is not None:
             os.environ[variable] = value
+    check_propagators()
     resolve({})  # a wrong setting is told here, once, and not by every process
     _prepare(os.environ)
     sys.stdout.flush()
@@ -82,4 +108,5 @@ def run(
         # its environment by the path it is called by.
         os.execv(executable, [executable, *command[1:]])  # noqa: S606 - the user's own command
     except OSError as error:
-        raise OtelmlError(f"{executable} cannot be run: {error.strerror}") from error
+        message = f"{executable} cannot be run: {error.strerror}"
+        raise _CannotRunError(message, _NOT_EXECUTABLE) from error

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from otelml.viewer import Viewer
+from otelml.cli._ports import PORT
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -29,9 +29,13 @@ class _Duration(click.ParamType[float]):
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--web-port", default=8090, show_default=True, help="Port of the pages.")
-@click.option("--http-port", default=4318, show_default=True, help="Port of OTLP over HTTP.")
-@click.option("--grpc-port", default=4317, show_default=True, help="Port of OTLP over gRPC.")
+@click.option("--web-port", type=PORT, default=8090, show_default=True, help="Port of the pages.")
+@click.option(
+    "--http-port", type=PORT, default=4318, show_default=True, help="Port of OTLP over HTTP."
+)
+@click.option(
+    "--grpc-port", type=PORT, default=4317, show_default=True, help="Port of OTLP over gRPC."
+)
 @click.option("--db", type=click.Path(path_type=Path, dir_okay=False), help="Keep data in a file.")
 @click.option("--retention", type=_Duration(), default="24h", show_default=True, help="Keep for.")
 @click.option("--max-size", default=1024.0, show_default=True, help="Megabytes to keep at most.")
@@ -45,6 +49,8 @@ def command(
     max_size: float,
 ) -> None:
     """Receive OTLP from any sender, and show it in the browser."""
+    from otelml.viewer import Viewer  # here, as its help needs no extra
+
     viewer = Viewer(host, grpc_port, http_port, web_port, db, retention, max_size)
     viewer.start()
     ports = viewer.ports

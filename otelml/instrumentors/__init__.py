@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from otelml.instrumentors.choice import check, instrument, instrument_app, uninstrument
+from otelml.instrumentors.choice import (
+    check,
+    instrument,
+    instrument_anew,
+    instrument_app,
+    uninstrument,
+)
 
-__all__ = ["check", "instrument", "instrument_app", "uninstrument"]
+__all__ = ["check", "instrument", "instrument_anew", "instrument_app", "uninstrument"]

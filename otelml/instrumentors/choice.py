@@ -111,11 +111,16 @@ def _load(path: str) -> Any:
 
 
 def instrument(
-    config: Config, providers: HasProviders, app: Any = None
+    config: Config,
+    providers: HasProviders,
+    app: Any = None,
+    but: frozenset[str] = frozenset(),
 ) -> dict[str, Callable[[], None]]:
-    """Instrument what was chosen; return how to undo each, by name."""
+    """Instrument what was chosen, ``but`` some; return how to undo each, by name."""
     done: dict[str, Callable[[], None]] = {}
     for name in _chosen(config.instrument):
+        if name in but:
+            continue
         with _guard.guarded(f"instrumentor {name}"):
             undo = _instrument_one(name, config, providers, app)
             if undo is not None:
@@ -168,6 +173,36 @@ def instrument_app(app: Any, _config: Config) -> None:
     from otelml.instrumentors.flask import FlaskMLInstrumentor
 
     FlaskMLInstrumentor().instrument_app(app)
+
+
+def instrument_anew(
+    done: dict[str, Callable[[], None]],
+    config: Config,
+    providers: HasProviders,
+    app: Any,
+    *,
+    keep: bool,
+) -> None:
+    """Instrument what other options choose; what follows none of them is left as it is.
+
+    Args:
+        done: What :func:`instrument` returned; it changes accordingly.
+        config: The options.
+        providers: Where telemetry goes.
+        app: A web application to instrument by name.
+        keep: Whether the providers are those of before.
+    """
+    wanted = set(_chosen(config.instrument))
+    if not (config.system and config.metrics.enabled):
+        wanted.discard("system")
+    kept = wanted - {"logging"} if keep else set[str]()
+    for name, undo in reversed(list(done.items())):
+        if name not in kept:
+            _guard.call(f"instrumentor {name}", undo)
+            del done[name]
+    done.update(instrument(config, providers, app, but=frozenset(done)))
+    if app is not None and "flask" in kept:
+        _guard.call("instrument", instrument_app, app, config)
 
 
 def uninstrument(done: dict[str, Callable[[], None]]) -> None:

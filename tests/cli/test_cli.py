@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import types
@@ -123,3 +124,66 @@ def test_the_group_is_lazy():
     """It holds no command before one is asked for."""
     assert isinstance(main, LazyGroup)
     assert main.commands == {}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("dotcor", "doctor"), ("veiw", "view"), ("simulte", "simulate")]
+)
+def test_an_unknown_command_names_the_nearest(typed, meant):
+    """And nothing where none is near."""
+    result = CliRunner().invoke(main, [typed])
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1] == (
+        f"Error: No such command '{typed}'; did you mean {meant}?"
+    )
+
+
+@pytest.mark.parametrize("option", ["--web-port", "--http-port", "--grpc-port"])
+@pytest.mark.parametrize("command", ["view", "demo"])
+@pytest.mark.parametrize("port", ["-1", "65536", "99999", "http"])
+def test_ports_are_checked(command, option, port):
+    """A usage error, before anything is started."""
+    result = CliRunner().invoke(main, [command, option, port])
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}'" in result.stderr
+
+
+def test_help_needs_no_extra():
+    """Every command says what it does where nothing but the base is installed."""
+    script = """
+import sys
+for name in ("flask", "sklearn", "waitress", "starlette", "uvicorn", "grpc", "pandas", "pyarrow",
+             "sqlalchemy", "polars", "scipy", "demo_service"):
+    sys.modules[name] = None
+from click.testing import CliRunner
+from otelml.cli import main
+for name in ("demo", "doctor", "drift", "reference", "run", "simulate", "view"):
+    result = CliRunner().invoke(main, [name, "--help"])
+    print(name, result.exit_code, result.output.startswith("Usage"))
+result = CliRunner().invoke(main, ["view"])
+print(result.exit_code, result.stderr.strip())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    *helps, view = done.stdout.splitlines()
+    assert [line.partition(" ")[2] for line in helps] == ["0 True"] * 7
+    assert view == "1 error: otelml view needs an extra: pip install 'otelml[viewer]'"
+
+
+@pytest.mark.parametrize(
+    ("words", "at", "completed"),
+    [
+        ("otelml d", "1", ["plain,demo", "plain,doctor", "plain,drift"]),
+        ("otelml view --w", "2", ["plain,--web-port"]),
+    ],
+)
+def test_shells_complete(words, at, completed):
+    """Names of commands, and options of a command."""
+    env = {"COMP_WORDS": words, "COMP_CWORD": at, "_OTELML_COMPLETE": "bash_complete"}
+    script = "from otelml.cli import main; main(prog_name='otelml')"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True, text=True, check=False, env={**os.environ, **env},
+    )  # fmt: skip
+    assert done.stdout.split() == completed

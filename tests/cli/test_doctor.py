@@ -283,6 +283,8 @@ def test_flask(monkeypatch):
 def test_an_app_is_imported(tmp_path, server, monkeypatch):
     """What it prints does not spoil the answer; one that fails is a finding."""
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    place = " (broken_app.py:1)"
     (tmp_path / "quiet_app.py").write_text("print('noise'); application = object()")
     (tmp_path / "broken_app.py").write_text("1 / 0")
     found = json.loads(doctor("--json", "--app", "quiet_app:application").stdout)
@@ -291,6 +293,13 @@ def test_an_app_is_imported(tmp_path, server, monkeypatch):
     (one,) = (one for one in json.loads(broken.stdout) if one["check"] == "app")
     assert (broken.exit_code, one["detail"]) == (
         1,
-        "broken_app cannot be imported: ZeroDivisionError: division by zero",
+        f"broken_app cannot be imported: ZeroDivisionError: division by zero{place}",
     )
-    assert _doctor_app.load("quiet_app:nothing").detail == "quiet_app has no nothing"
+    assert json.loads(broken.stdout)[0] == one  # what was asked for comes first
+    assert (broken.stderr, "Traceback" in broken.output) == ("", False)
+    nothing = _doctor_app.load("quiet_app:aplication")
+    assert (nothing.detail, nothing.mend) == (
+        "quiet_app has no aplication",
+        "did you mean application?",
+    )
+    assert "No module named 'nosuch'" in _doctor_app.load("nosuch").detail

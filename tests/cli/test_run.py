@@ -201,21 +201,40 @@ def test_gunicorn_workers_are_instrumented(tmp_path, server):
 
 
 @pytest.mark.parametrize(
-    ("command", "message"),
+    ("command", "code", "message"),
     [
-        (("no-such-command",), "error: command not found: no-such-command; it is not on PATH"),
-        (
-            ("./app.py",),
-            "error: ./app.py is a file, not a command; try: otelml run -- python ./app.py",
-        ),
+        ("no-such-command", 127, "command not found: no-such-command; it is not on PATH"),
+        ("./no-such", 127, "command not found: ./no-such; it is not on PATH"),
+        ("./app.py", 126, "./app.py is a file, not a command; try: otelml run -- python ./app.py"),
+        ("./start", 126, "./start is a file, not a command; try: chmod +x ./start"),
+        ("./folder", 126, "./folder is a directory, not a command"),
+        ("./garbled", 126, "./garbled cannot be run: Exec format error"),
     ],
 )
-def test_a_missing_command_is_one_line(tmp_path, command, message):
-    """With the cause and the remedy, and exit code 1."""
-    (tmp_path / "app.py").write_text(APP)
-    done = run("--", *command, cwd=tmp_path, env=environment())
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
-    assert done.stderr.startswith(message)
+def test_a_missing_command_is_one_line(tmp_path, command, code, message):
+    """With the cause and the remedy, and the exit code of a shell."""
+    for name in ("app.py", "start", "garbled"):
+        (tmp_path / name).write_text(APP)
+    (tmp_path / "garbled").chmod(0o755)
+    (tmp_path / "folder").mkdir()
+    done = run("--", command, cwd=tmp_path, env=environment())
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (code, "", 1)
+    assert done.stderr.replace(f"{tmp_path}/", "./").startswith(f"error: {message}")
+
+
+def test_a_misspelled_option_is_a_usage_error(tmp_path):
+    """It is not taken for the command."""
+    done = run("--servce-name", "x", "--", "python", cwd=tmp_path, env=environment())
+    assert done.returncode == 2
+    assert "--service-name" in done.stderr.splitlines()[-1]
+
+
+def test_a_wrong_propagator_is_told_before_the_command_starts(tmp_path):
+    """As any other wrong setting is."""
+    env = environment(OTEL_PROPAGATORS="bagage")
+    done = run("--", "python", "-c", "print('ran')", cwd=tmp_path, env=env)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: OTEL_PROPAGATORS names 'bagage'")
 
 
 def test_a_wrong_setting_is_told_before_the_command_starts(tmp_path):

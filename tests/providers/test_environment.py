@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import pytest
@@ -45,6 +46,14 @@ _TRACES = Config(metrics=MetricOptions(enabled=False), logs=LogOptions(enabled=F
             "'exp'; it must be one of explicit_bucket_histogram",
         ),
         ("OTEL_TRACES_SAMPLER", "sometimes", "'sometimes', which is not installed"),
+        ("OTEL_TRACES_SAMPLER", "always_onn", "did you mean always_on?"),
+        ("OTEL_TRACES_EXPORTER", "noen", "did you mean none?"),
+        ("OTEL_TRACES_EXPORTER", "zipkin", "pip install opentelemetry-exporter-zipkin"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "gprc", "did you mean grpc?"),
+        ("OTEL_SDK_DISABLED", "1", "'1'; it must be true or false"),
+        ("OTEL_SDK_DISABLED", "maybe", "'maybe'; it must be true or false"),
+        ("OTEL_LOG_LEVEL", "loud", "'loud'; it must be one of none"),
+        ("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "hst", "did you mean host?"),
         ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many", "must be a non-negative integer but got many"),
         ("OTEL_PYTHON_ID_GENERATOR", "dice", "'dice', which is not installed"),
         ("OTEL_EXPORTER_PROMETHEUS_PORT", "99999", "it must be from 0 to 65535"),
@@ -203,3 +212,89 @@ def test_disabled_sdk(monkeypatch):
     providers = create_providers(Config())
     assert providers.owned == frozenset()
     assert type(providers.tracer_provider).__name__ == "NoOpTracerProvider"
+
+
+def test_only_what_works_is_proposed(monkeypatch):
+    """``http/json`` needs an exporter that is not ours, so nobody is sent there."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/xml")
+    with pytest.raises(ConfigurationError) as raised:
+        create_providers(Config())
+    assert str(raised.value).startswith(
+        "OTEL_EXPORTER_OTLP_PROTOCOL is 'http/xml'; it must be one of http/protobuf, grpc"
+    )
+    assert "json" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", " GRPC "),
+        ("OTEL_TRACES_EXPORTER", " Console, NONE"),
+        ("OTEL_TRACES_SAMPLER", " Always_On "),
+        ("OTEL_METRICS_EXEMPLAR_FILTER", "ALWAYS_ON"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", " GZip"),
+        ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "Delta"),
+        ("OTEL_SDK_DISABLED", "False"),
+        ("OTEL_SDK_DISABLED", "0"),
+        ("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "otel, *"),
+    ],
+)
+def test_case_and_spaces_do_not_matter(monkeypatch, name, value):
+    """Where a variable has few values."""
+    monkeypatch.setenv(name, value)
+    create_providers(Config())
+
+
+@pytest.mark.parametrize("value", ["", "  "])
+def test_empty_is_not_set(monkeypatch, value):
+    """For those that the SDK reads, too."""
+    from otelml._options import forget_empty
+
+    for name in (
+        "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+        "OTEL_EXPORTER_OTLP_COMPRESSION",
+        "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
+        "OTEL_METRICS_EXEMPLAR_FILTER",
+        "OTEL_TRACES_SAMPLER",
+        "OTEL_SDK_DISABLED",
+        "OTEL_TRACES_EXPORTER",
+        "OTEL_LOG_LEVEL",
+    ):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    forget_empty()
+    status = create_providers(Config()).status()
+    assert [one["exporters"][0]["protocol"] for one in status.values()] == ["grpc"] * 3
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("COMPRESSION", "gz", "it must be one of none, gzip, deflate"),
+        ("ENDPOINT", "http://localhost:99999", "its port is not valid"),
+        ("INSECURE", "perhaps", "it must be true or false"),
+    ],
+)
+def test_grpc_refuses_what_http_refuses(monkeypatch, protocol, variable, value, message):
+    """In the same words; without TLS is for gRPC alone to decide."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+    monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{variable}", value)
+    if (protocol, variable) == ("http/protobuf", "INSECURE"):
+        create_providers(Config())
+        return
+    with pytest.raises(ConfigurationError, match=message):
+        create_providers(Config())
+
+
+def test_log_level(monkeypatch):
+    """``OTEL_LOG_LEVEL`` is that of the loggers of OpenTelemetry and otelml."""
+    loggers = [logging.getLogger(name) for name in ("opentelemetry", "otelml")]
+    before = [logger.level for logger in loggers]
+    try:
+        monkeypatch.setenv("OTEL_LOG_LEVEL", "Warn")
+        create_providers(Config())
+        assert [logger.level for logger in loggers] == [logging.WARNING] * 2
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

@@ -57,6 +57,7 @@ _OPTIONS = (
     "enable_commenter",
     "commenter_options",
 )
+_SERVER_ERROR = 500
 _logger = logging.getLogger("otelml")
 
 
