@@ -28,7 +28,9 @@ QUERIES = (
     lines("loan-api").where(field("trace_id", "6fbe5e3cd041e2de9e5da711c6598ea2")),
     lines("loan-api").where(field("span_id", "3c58b832d0001baf")),
     lines("loan-api").containing('a "quoted" part, 5 % (of it)'),
-    lines("loan-api").where(matching("severity_text", "ERROR|WARN"), field("ml.model.name", "loan")),
+    lines("loan-api").where(
+        matching("severity_text", "ERROR|WARN"), field("ml.model.name", "loan")
+    ),
     of_service("loan-api", "loan-api-1|loan-api-2"),
     of_model("loan-api", "loan", ".*", "canary|"),
     lines("loan-api").count("5m"),
