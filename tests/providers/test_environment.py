@@ -97,6 +97,7 @@ def test_grpc_needs_its_extra(monkeypatch):
 def test_prometheus_needs_its_extra(monkeypatch):
     """Without the extra, ``/metrics`` is refused with the command that installs it."""
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.prometheus", None)
+    monkeypatch.delitem(sys.modules, "otelml._providers.prometheus_reader", raising=False)
     with pytest.raises(MissingDependencyError, match=r"pip install 'otelml\[prometheus\]'"):
         create_providers(Config(metrics=MetricOptions(prometheus=True)))
 
