@@ -83,7 +83,7 @@ class OpenPrediction(PredictionRecord):
         if scope is None:
             span = self.spans.start(name, context, self.start_ns)
         else:
-            context, links = scope.place(context)
+            context, links = scope.place(self, context)
             span = self.spans.start(name, context, self.start_ns, links)
         self.span = span
         self.records = span.is_recording()
@@ -91,8 +91,6 @@ class OpenPrediction(PredictionRecord):
         context = trace.set_span_in_context(span, context)
         self.own = set_value(PREDICTION_KEY, handle, context)
         self.token = attach(self.own)
-        if scope is not None and scope.started(self):
-            self.scope = scope
         visit = request_visit.get()
         if visit is not None:
             visit.last = self

@@ -75,7 +75,13 @@ def _begin_call(model: Any, method: str, data: Any, framework: str) -> Call:
     scope: RequestScope | None = request_scope.get()
     if scope is not None and scope.is_over():
         scope = None
-    call = _in_explicit(model, info, method, data)
+    call: Call | None = None
+    current: OpenPrediction | None = current_open()
+    if current is not None:
+        if not current.inferred:
+            call = _in_explicit(current, model, info, method, data)
+        if call is None:
+            leave_inferred()
     if call is None and scope is not None:
         call = _in_request(scope, model, info, method, data)
     if call is None:
@@ -89,10 +95,9 @@ def _begin_call(model: Any, method: str, data: Any, framework: str) -> Call:
     return call
 
 
-def _in_explicit(model: Any, info: ModelInfo, method: str, data: Any) -> Call | None:
-    owner: OpenPrediction | None = current_open()
-    if owner is None or owner.inferred:
-        return None
+def _in_explicit(
+    owner: OpenPrediction, model: Any, info: ModelInfo, method: str, data: Any
+) -> Call | None:
     with _lock_of(owner):
         if owner.end_ns:
             return None  # the task outlives it
@@ -109,9 +114,9 @@ def _in_request(
     with scope.lock():
         if scope.closed:
             return None
-        owner = scope.find(model, data)
+        owner = scope.find(model, data) if scope.open else None
         if owner is None:
-            over = scope.settle(lane)
+            over = scope.settle(lane) if scope.open else []
             if over:
                 scope.cursor_ns = scope.now_ns()
             owner = _inferred(info, scope.cursor_ns)
@@ -132,7 +137,6 @@ def _alone(model: Any, info: ModelInfo, method: str, data: Any) -> Call:
 
 
 def _inferred(info: ModelInfo, start_ns: int | None) -> OpenPrediction:
-    leave_inferred()
     handle = Prediction(info.name, version=info.version)
     prediction: OpenPrediction = opened(handle)
     prediction.inferred = True
@@ -168,7 +172,7 @@ def _end_call(call: Call, result: Any, error: BaseException | None, left_out: st
         _call.reset(call.token)
         call.token = None
     scope: RequestScope | None = getattr(owner, "scope", None)
-    with _lock_of(owner):
+    with scope.lock() if scope is not None else _NO_LOCK:
         call.end_ns = owner.now_ns()
         if owner.end_ns:
             return  # this thread outlived the prediction, which has been handed over
@@ -186,7 +190,7 @@ def _end_call(call: Call, result: Any, error: BaseException | None, left_out: st
         is_over = scope is None
         if scope is not None and isinstance(owner, OpenPrediction):
             scope.answered(owner)
-            is_over = scope.let_go(owner)
+            is_over = scope.closed and scope.let_go(owner)
     if is_over and isinstance(owner, OpenPrediction):
         finish(owner, call.end_ns)
 

@@ -94,7 +94,8 @@ class RequestScope:
 
     def lane(self) -> Lane:
         """Return the lane that runs on this thread."""
-        return self._lanes.get(threading.get_ident(), self.view)
+        lanes = self._lanes
+        return lanes.get(threading.get_ident(), self.view) if lanes else self.view
 
     def enter(self, lane: Lane) -> Lane | None:
         """Run ``lane`` on this thread from now on; return the one before, for ``leave``."""
@@ -133,29 +134,24 @@ class RequestScope:
 
     # --- what a prediction tells ------------------------------------------------------------
 
-    def place(self, current: Context) -> tuple[Context, Sequence[Link]]:
-        """Return where a prediction belongs that begins in ``current``, and its links.
+    def place(self, prediction: OpenPrediction, current: Context) -> tuple[Context, Sequence[Link]]:
+        """Take note of a prediction; return where it belongs that begins in ``current``, and links.
 
         After the end of the request it is a trace of its own, linked to what handed the task over:
         a thread that was started on first use may live, and predict for others, for ever.
         """
         if not self.is_over():
+            prediction.scope = self
+            if self.visit is not None:
+                self.visit.last = prediction
+            if self.lane() is self.view:
+                self._last = prediction
             return current, ()
         span = trace.get_current_span(beneath(current))
         ids = span.get_span_context()
         if span is not trace.get_current_span(beneath(self.lane().context)) or not ids.is_valid:
             return current, ()  # below a span of the task's own
         return trace.set_span_in_context(trace.INVALID_SPAN, current), (Link(ids),)
-
-    def started(self, prediction: OpenPrediction) -> bool:
-        """Take note of a prediction; return whether it is part of the request."""
-        if self.is_over():
-            return False
-        if self.visit is not None:
-            self.visit.last = prediction
-        if self.lane() is self.view:
-            self._last = prediction
-        return True
 
     def end(self, prediction: OpenPrediction, end_ns: int) -> None:
         """Set the end of a prediction, so that no call begins in it on another thread."""
@@ -166,7 +162,7 @@ class RequestScope:
 
     def answered(self, prediction: OpenPrediction) -> None:
         """Take note that a prediction has its result."""
-        if not self.closed and self.lane() is not self.view:
+        if self._lanes and not self.closed and self.lane() is not self.view:
             self._ended = prediction
 
     @property
@@ -222,8 +218,10 @@ class RequestScope:
         """
         with self.lock():
             self.closed = True
-            busy = [item for item in self.open if _is_busy(item[0])]
-            done = [item for item in self.open if item not in busy]
+            done: list[tuple[OpenPrediction, Lane]] = []
+            busy: list[tuple[OpenPrediction, Lane]] = []
+            for item in self.open:
+                (busy if _is_busy(item[0]) else done).append(item)
             self.open = busy
             self.cursor_ns = max(self.cursor_ns, end_ns)
         raised = [lane for _, lane in done if error is not None and lane.error is error]
@@ -231,18 +229,22 @@ class RequestScope:
             # a task that still runs has not failed
             touched = lane in raised if raised else lane is self.view or lane.is_over
             lane.error = None
-            exc = error if touched else None
-            _guard.call("request", finish, prediction, max(end_ns, prediction.start_ns), exc)
+            finish(prediction, max(end_ns, prediction.start_ns), error if touched else None)
 
 
 def _is_busy(prediction: OpenPrediction) -> bool:
-    return any(not call.end_ns for call in prediction.calls)
+    for call in prediction.calls:  # noqa: SIM110 - each request asks this twice
+        if not call.end_ns:
+            return True
+    return False
 
 
 def finish(prediction: OpenPrediction, end_ns: int, error: BaseException | None = None) -> None:
     """End an inferred prediction, with the first error of its calls where there is no other."""
-    failed = next((call.error for call in prediction.calls if call.error is not None), None)
-    prediction.finish(error or failed, end_ns)
+    for call in prediction.calls:
+        if error is None:
+            error = call.error
+    prediction.finish(error, end_ns)
 
 
 def begin_request() -> RequestScope | None:
@@ -275,5 +277,6 @@ def end_request(scope: RequestScope | None, error: BaseException | None = None) 
     if scope is None or scope.closed:
         return
     _guard.call("request", scope.close, scope.now_ns(), error)
-    _guard.call("request", leave_inferred)
+    if get_current() is not scope.view.context:
+        leave_inferred()
     leave_request(scope)
