@@ -30,7 +30,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from otelml import instrumentors, semconv
 from otelml._prediction import current_runtime, install_runtime
-from otelml._startup.capture import Adopted, in_place_of_service, service_config
+from otelml._startup import Adopted, in_place_of_service, service_config
 from otelml._startup.pipeline import Pipeline
 from otelml.config import Config
 

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from otelml._startup.capture import Adopted, in_place_of_service, service_config
 from otelml._startup.init import Telemetry, init, is_running, shutdown
 from otelml._startup.sources import resolve
 
-__all__ = ["Telemetry", "init", "is_running", "resolve", "shutdown"]
+__all__ = [
+    "Adopted",
+    "Telemetry",
+    "in_place_of_service",
+    "init",
+    "is_running",
+    "resolve",
+    "service_config",
+    "shutdown",
+]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from otelml import instrumentors
 from otelml._startup.init import Telemetry, _running
 from otelml._startup.init import adopt as _adopt
-from otelml._startup.pipeline import Pipeline
 from otelml.config import Config
+
+if TYPE_CHECKING:
+    from otelml._startup.pipeline import Pipeline
 
 __all__ = ["Adopted", "in_place_of_service", "service_config"]
 
@@ -68,6 +69,8 @@ def in_place_of_service(
     Args:
         adopt: Takes the options and the application of an ``init`` during the block.
     """
+    from otelml import instrumentors
+
     running = _running.value
     before = _adopt.exchange(adopt)
     aside: dict[str, Callable[[], None]] = {}
