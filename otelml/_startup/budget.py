@@ -37,7 +37,7 @@ class Budget:
         self._spent_s = 0.0
 
     def left_s(self) -> float:
-        """Seconds that are left; few where a process of the same tree has just run out of its own."""
+        """Seconds that are left; few where a process of the same tree has just spent its own."""
         left = max(self._seconds - self._spent_s, 0.0)
         ended, pid = _NOTE.unpack(self._note[:])
         if pid and pid != getpid() and monotonic() - ended < _SAME_ENDING_S:
