@@ -52,6 +52,18 @@ import redis, rq.worker
 {_INIT}
 redis.Redis.client_info = lambda self: {{"addr": "127.0.0.1:1"}}
 """
+_RQ_SPAWN = f"""
+import redis
+redis.Redis.client_info = lambda self: {{"addr": "127.0.0.1:1"}}
+{_START.replace("def done", "def predict")}
+def done(number):
+    if WITH == "init":
+        import otelml
+        otelml.init("jobs", instrument="none", system=False)
+    predict(number)
+    if WITH == "init":
+        otelml.shutdown()
+"""
 _POOL = f"""
 import multiprocessing, sys
 {_START}
@@ -113,6 +125,7 @@ JOBS = {
     "Celery gevent": Job(_CELERY, ("--pool=gevent", "-c", "4"), "celery"),
     "RQ": Job(_RQ, ("rq.worker.Worker",), "rq", True),
     "RQ, SimpleWorker": Job(_RQ, ("rq.worker.SimpleWorker",), "rq"),
+    "RQ, SpawnWorker": Job(_RQ_SPAWN, ("rq.worker.SpawnWorker",), "rq", True),
     "multiprocessing.Pool, fork": Job(_POOL, ("fork",)),
     "multiprocessing.Pool, spawn": Job(_POOL, ("spawn",)),
     "multiprocessing.Process, fork": Job(_PROCESSES, ("fork",), a_process_each=True),
