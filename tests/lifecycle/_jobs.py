@@ -238,7 +238,7 @@ def _enqueue(url, count):
 
 
 def _wait(path, count, process):
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while True:
         done = len(Path(path).read_text().splitlines()) if path.exists() else 0
         if done >= count or time.monotonic() > end or process.poll() is not None:
