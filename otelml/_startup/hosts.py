@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from functools import wraps
@@ -18,12 +19,25 @@ if TYPE_CHECKING:
 
 _UWSGI = "uwsgi"
 
+_logger = logging.getLogger("otelml")
+
 
 def hold_threads() -> None:
-    """Start no thread in the master of uWSGI, whose forks run none of Python's hooks."""
+    """Start no thread in the master of uWSGI, whose forks run none of Python's hooks.
+
+    Says so where uWSGI runs no threads at all, as it does unless told to: nothing would be sent
+    before the process ends.
+    """
     uwsgi: Any = _uwsgi()
-    if uwsgi is not None:
-        _threads.hold_while(lambda: bool(uwsgi.masterpid()) and uwsgi.worker_id() == 0)
+    if uwsgi is None:
+        return
+    _threads.hold_while(lambda: bool(uwsgi.masterpid()) and uwsgi.worker_id() == 0)
+    # Where each worker loads the application, the first speaks for all.
+    if not getattr(uwsgi, "has_threads", True) and uwsgi.worker_id() <= 1:
+        _logger.warning(
+            "otelml: uWSGI runs no threads, and telemetry is sent by one; "
+            "add `enable-threads = true` to its configuration, or --enable-threads to its command"
+        )
 
 
 def _uwsgi() -> Any:

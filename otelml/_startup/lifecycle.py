@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from otelml import _guard, _process, _threads
 from otelml._startup import hosts
+from otelml._startup.budget import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,7 @@ class Lifecycle:
         self._flush = flush
         self._stop = stop if stop is not None else flush
         self._after_fork = after_fork
-        self._budget_s = budget_s
+        self._budget = Budget(budget_s)
         self._installed = False
         self._previous: Any = None
         self._begin()
@@ -54,7 +55,7 @@ class Lifecycle:
         self._pid = os.getpid()
         self._handling = False
         self._stopped = False
-        self._spent_s = 0.0
+        self._budget.begin()
 
     def install(self) -> None:
         """Register for the exit of the process, SIGTERM and forks; a second call does nothing."""
@@ -126,14 +127,16 @@ class Lifecycle:
         self._flush_in_thread(self._flush if survives else self._stop)
 
     def _flush_in_thread(self, flush: Callable[[float], object]) -> None:
-        budget_s = self._budget_s - self._spent_s
+        budget_s = self._budget.left_s()
         deadline = monotonic() + budget_s
         thread = _threads.Thread(self._run, (flush, deadline), name="otelml-flush")
         try:
             thread.start()
         except RuntimeError:  # the interpreter is shutting down: the exit handler's turn
             return
-        thread.join(max(budget_s, 0.0))
+        thread.join(budget_s)
+        if thread.is_alive():
+            self._budget.spend(budget_s)
 
     def _run(self, flush: Callable[[float], object], deadline: float) -> None:
         if self._stopped:
@@ -141,15 +144,15 @@ class Lifecycle:
         self._stopped = flush is self._stop and flush is not self._flush
         started = monotonic()
         _guard.call("flush", flush, deadline)
-        self._spent_s += monotonic() - started
+        self._budget.spend(monotonic() - started)
 
     def _at_exit(self) -> None:
         if self._installed:
-            self._run(self._stop, monotonic() + max(self._budget_s - self._spent_s, 0.0))
+            self._run(self._stop, monotonic() + self._budget.left_s())
 
     def _at_job_end(self) -> None:
         if self._installed:
-            self._run(self._flush, monotonic() + self._budget_s)
+            self._run(self._flush, monotonic() + self._budget.left_s())
 
     def _in_child(self) -> None:
         if self._installed and self._pid != os.getpid():

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from otelml.exceptions import OtelmlError
 
-_STOP_S = 8.0
+_STOP_S = 20.0
 _POLL_S = 0.1
 _TAIL_LINES = 15
 

@@ -11,8 +11,10 @@ import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from tests._otlp_server import OtlpServer
 from tests._processes import environment
 
 APP = """
@@ -55,6 +57,10 @@ async def asgi(scope, receive, send):
     headers = [(b"content-type", b"text/plain"), (b"content-length", b"2")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"ok"})
+
+def wsgi_by_asgiref():
+    from asgiref.wsgi import WsgiToAsgi
+    return WsgiToAsgi(app)
 """
 
 
@@ -136,3 +142,43 @@ def predictions(server):
         start = point.start_time_unix_nano
         totals[start] = max(totals.get(start, 0), point.as_int)
     return sum(totals.values())
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What became of some requests to a server and of a SIGTERM.
+
+    Args:
+        answered: Requests that were answered.
+        last: Whether the one under way at SIGTERM was answered; None where there was none.
+        ended_s: Seconds from SIGTERM to the end of the process.
+        spans: Predictions that arrived as spans.
+        counted: Predictions that arrived as measurements.
+        ids: Instance ids.
+        log: What the server wrote.
+    """
+
+    answered: int
+    last: bool | None
+    ended_s: float
+    spans: int
+    counted: int
+    ids: int
+    log: str
+
+
+def measure(folder, kind, count, *, with_otelml=True):
+    """Start a server, ask it, end it; return what was seen."""
+    command, way = kind.how(with_otelml=with_otelml)
+    with OtlpServer() as server, serving(folder, command, server, WITH=way) as (process, url):
+        answered = ask(url, count)
+        last, seconds = end(process, url, slow=kind.drains)
+        return Seen(
+            answered,
+            last if kind.drains else None,
+            seconds,
+            server.span_names().count("predict loan"),
+            predictions(server),
+            len({r["service.instance.id"] for r in server.resources}),
+            Path(process.log).read_text(),
+        )

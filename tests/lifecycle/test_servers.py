@@ -2,80 +2,55 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from tests._otlp_server import OtlpServer
-from tests.lifecycle._servers import ask, end, predictions, serving, tool
+from tests._processes import run
+from tests.lifecycle._kinds import KINDS
+from tests.lifecycle._servers import measure, serving
 
-_GUNICORN = [sys.executable, "-m", "gunicorn", "-w", "1", "-b", "127.0.0.1:{port}"]
-_GEVENT = [*_GUNICORN, "-k", "gevent", "shop:app"]
-_RUN = [sys.executable, "-m", "otelml", "run", "--"]
-_PYWSGI = """
-import signal, sys
-{before}
-from shop import app
-{after}
-import gevent
-from gevent.pywsgi import WSGIServer
-server = WSGIServer(("127.0.0.1", int(sys.argv[1])), app, log=None)
-gevent.signal_handler(signal.SIGTERM, lambda: server.stop(timeout=10))
-server.serve_forever()
-"""
-_PATCH = "import gevent.monkey; gevent.monkey.patch_all()"
-
-
-def _pywsgi(before="", after=""):
-    return [sys.executable, "-c", _PYWSGI.format(before=before, after=after), "{port}"]
-
-
-# Each with how otelml comes in, and whether the server itself waits for requests under way.
-_KINDS = {
-    "gevent": (_GEVENT, "init", True),
-    "gevent, preload": ([*_GEVENT, "--preload"], "init", True),
-    "otelml run gevent": ([*_RUN, *_GEVENT], "run", True),
-    "otelml run gevent, preload": ([*_RUN, *_GEVENT, "--preload"], "run", True),
-    "pywsgi, patched before": (_pywsgi(before=_PATCH), "init", False),
-    "pywsgi, patched after": (_pywsgi(after=_PATCH), "init", False),
-    "sync": ([*_GUNICORN, "shop:app"], "init", True),
-    "gthread": ([*_GUNICORN, "-k", "gthread", "--threads", "4", "shop:app"], "init", True),
-    "uvicorn": ([sys.executable, "-m", "uvicorn", "--port", "{port}", "shop:asgi"], "init", True),
-    "waitress": (
-        [sys.executable, "-m", "waitress", "--listen", "127.0.0.1:{port}", "shop:app"],
-        "init",
-        False,
-    ),
-}
-_SLOW = set(_KINDS) - {"gevent", "otelml run gevent"}
+_QUICK = {"gunicorn gevent", "otelml run gunicorn gevent", "uWSGI"}
+_MESSAGE = "add `enable-threads = true` to its configuration"
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param(k, marks=pytest.mark.slow) if k in _SLOW else k for k in _KINDS]
+    "name", [k if k in _QUICK else pytest.param(k, marks=pytest.mark.slow) for k in KINDS]
 )
-def test_server(kind, tmp_path):
+def test_server(name, tmp_path):
     """Requests are answered and counted; SIGTERM waits for the one under way, as the server does."""
-    command, way, drains = _KINDS[kind]
-    with OtlpServer() as server, serving(tmp_path, command, server, WITH=way) as (process, url):
-        assert ask(url, 100) == 100
-        answered, seconds = end(process, url, slow=drains)
-        # A telemetry thread that blocks the loop lets the server run into its timeout of 30 s.
-        assert (answered, seconds < 15) == (True, True), Path(process.log).read_text()
-        expected = 101 if drains else 100
-        assert server.span_names().count("predict loan") == expected
-        assert predictions(server) == expected
+    kind = KINDS[name]
+    seen = measure(tmp_path, kind, 100)
+    # A telemetry thread that blocks the loop lets the server run into its timeout of 30 s.
+    assert (seen.answered, seen.last is not False, seen.ended_s < 15) == (100, True, True), seen.log
+    expected = 101 if kind.drains else 100
+    assert (seen.spans, seen.counted) == (expected, expected), seen.log
+    # One that served nothing may send nothing; a master has metrics of its own.
+    assert 1 <= seen.ids <= kind.workers + 1
 
 
-def test_uwsgi(tmp_path):
-    """Workers forked after init, without --lazy-apps, count for themselves, each by its own id."""
-    command = [tool("uwsgi"), "--master", "--processes", "2", "--enable-threads", "--die-on-term"]
-    app = ["--http-socket", "127.0.0.1:{port}", "--wsgi-file", "shop.py", "--callable", "app"]
-    with OtlpServer() as server, serving(tmp_path, [*command, *app], server) as (process, url):
-        assert ask(url, 100) == 100
-        _, seconds = end(process, url, slow=False)
-        assert seconds < 15, Path(process.log).read_text()
-        assert server.span_names().count("predict loan") == 100
-        assert predictions(server) == 100
-        # The master may be an instance too: it has metrics of its own.
-        assert len({r["service.instance.id"] for r in server.resources}) in {2, 3}
+@pytest.mark.parametrize("has_threads", [0, 1])
+@pytest.mark.parametrize("worker", [0, 1, 2])
+def test_uwsgi_without_threads(has_threads, worker):
+    """One message says what to add; newer uWSGIs always run threads, so this stands for an older."""
+    code, out, err = run(
+        f"""
+import sys, types
+uwsgi = types.ModuleType("uwsgi")
+uwsgi.masterpid, uwsgi.worker_id, uwsgi.has_threads = lambda: 1, lambda: {worker}, {has_threads}
+sys.modules["uwsgi"] = uwsgi
+import otelml
+otelml.init("shop", instrument="none", system=False, logs=False)
+otelml.shutdown(0)
+""",
+        OTEL_SDK_DISABLED="true",
+    )
+    assert (code, out) == (0, "")
+    assert err.count(_MESSAGE) == (1 if worker < 2 and not has_threads else 0)
+
+
+def test_uwsgi_with_threads(tmp_path):
+    """The real one, which runs threads, is told nothing."""
+    command = [*KINDS["uWSGI"].command, "--enable-threads"]
+    with OtlpServer() as server, serving(tmp_path, command, server):
+        pass
+    assert _MESSAGE not in (tmp_path / "stderr.txt").read_text()
