@@ -32,6 +32,7 @@ from otelml import instrumentors, semconv
 from otelml._prediction import current_runtime, install_runtime
 from otelml._startup.pipeline import Pipeline
 from otelml.config import Config, LogOptions
+from otelml.reference import Reference
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
@@ -271,7 +272,9 @@ class _Providers:
 
 
 @contextmanager
-def capture(config: Config | None = None, app: Any = None) -> Generator[CapturedTelemetry]:
+def capture(
+    config: Config | None = None, app: Any = None, reference: Reference | None = None
+) -> Generator[CapturedTelemetry]:
     """Capture all telemetry of the block in memory, with every instrumentor in place.
 
     A running ``otelml.init()`` is left alone and comes back afterwards.
@@ -279,11 +282,12 @@ def capture(config: Config | None = None, app: Any = None) -> Generator[Captured
     Args:
         config: Other options than the defaults; log events of all predictions are on in those.
         app: A web application to instrument by name.
+        reference: The model's reference, as for ``init``.
     """
     config = config or Config(logs=LogOptions(sample_ratio=1.0, json=False), system=False)
     before = current_runtime()
     providers: Any = _Providers()
-    pipeline = Pipeline(config, providers)
+    pipeline = Pipeline(config, providers, reference)
     pipeline.start()
     instrumented = instrumentors.instrument(replace(config, system=False), providers, app)
     try:

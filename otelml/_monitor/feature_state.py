@@ -91,9 +91,7 @@ class FeatureState:
         """Test a window without taking it in."""
         seen = self.baseline.look(values, counts)
         self.p_value = self.baseline.p_value(seen)
-        self.smallest_shift = self.baseline.smallest_shift(
-            seen, self._rules.budget.constant_alpha
-        )
+        self.smallest_shift = self.baseline.smallest_shift(seen, self._rules.budget.constant_alpha)
         return seen
 
     def _find_skew(self, drift: FeatureDrift) -> None:

@@ -82,5 +82,6 @@ class Learning:
         under = own.sample.below[np.searchsorted(own.sample.values, window, side="left")]
         size = own.sample.below[-1]
         outside = np.maximum(np.maximum(under / size - _GRID, _GRID - at / size), 0)
+        step = float(_GRID[1]) / 2  # between two quantiles D may be larger, by so much
         found = float(outside.max()) + step
         return excess(np.array([found]), max(1, round(rows)))

@@ -84,10 +84,12 @@ def output_column(feature: Feature | None, output: Output) -> Column:
 
 
 def _numbers(levels: tuple[str, ...]) -> Floats:
-    known: dict[str, float] = {}
-    for level in set(levels):
-        try:
-            known[level] = _TRUTH[level] if level in _TRUTH else float(level)
-        except ValueError:
-            known[level] = float("nan")
+    known = {level: _number(level) for level in set(levels)}
     return np.array([known[level] for level in levels])
+
+
+def _number(level: str) -> float:
+    try:
+        return _TRUTH[level] if level in _TRUTH else float(level)
+    except ValueError:
+        return float("nan")

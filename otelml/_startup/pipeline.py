@@ -22,10 +22,12 @@ from otelml._metrics import (
     observe_self,
     observe_states,
 )
+from otelml._monitor import Asked, Monitor, observe_monitor
 from otelml._prediction import Ids, Recorder, Runtime, current_runtime, install_runtime
 from otelml._spans import create_spans
 from otelml._worker import Processor, Worker
 from otelml.config import Config
+from otelml.reference import Reference
 
 
 class HasProviders(Protocol):
@@ -52,9 +54,12 @@ class Pipeline:
     Args:
         config: The resolved configuration.
         providers: Where spans and measurements go.
+        reference: The reference that ``init`` was given.
     """
 
-    def __init__(self, config: Config, providers: HasProviders) -> None:
+    def __init__(
+        self, config: Config, providers: HasProviders, reference: Reference | None = None
+    ) -> None:
         self.recorder = Recorder(config.traces.queue_size)
         secret = config.feedback.secret
         self.runtime = Runtime(
@@ -67,9 +72,17 @@ class Pipeline:
         if config.metrics.enabled:
             meter = create_meter(providers.meter_provider)
             instruments = Instruments(meter, config.metrics)
-        self.processor = Processor(self.runtime, instruments)
+        self.monitor: Monitor | None = None
+        if config.drift.enabled:
+            self.monitor = Monitor(config.drift, reference, config.model, config.model_version)
+        self.processor = Processor(self.runtime, instruments, self.monitor)
         self.costs = Costs(config.cost)
-        self.worker = Worker(self.recorder, self.processor.handle, self.processor.after_chunk)
+        self.worker = Worker(
+            self.recorder,
+            self.processor.handle,
+            self.processor.after_chunk,
+            self.processor.between,
+        )
         if config.metrics.enabled:
             self._observe(create_meter(providers.meter_provider))
             providers.observe(create_meter(providers.meter_provider), self._dropped)
@@ -83,6 +96,9 @@ class Pipeline:
         )
         observe_states(meter, states, self.runtime.config.metrics.cardinality_limit)
         observe_self(meter)
+        if self.monitor is not None:
+            limit = self.runtime.config.metrics.cardinality_limit
+            observe_monitor(meter, self.monitor, limit)
         if self.costs.configured:
             cost = replace(semconv.ML_COST, unit=f"{{{self.runtime.config.cost.currency}}}")
             observe(meter, cost, self.costs.observe)
@@ -126,3 +142,11 @@ class Pipeline:
             "cpu_s": round(self.worker.cpu_s, 3),
             "models": sorted({name for name, _ in self.processor.windows.names()}),
         }
+
+    def ask(self, asked: Asked, timeout_s: float) -> bool:
+        """Have the drift monitor do something; return whether it was done in time."""
+        if self.monitor is None:
+            return False
+        self.monitor.ask(asked)
+        self.recorder.wake.set()
+        return asked.done.wait(timeout_s)
