@@ -48,14 +48,13 @@ class FeatureState:
         self.baseline = Baseline.of(feature)
         self.evidence = Evidence(rules.budget, rules.clear_after)
         self.learning: Learning | None = None
-        if rules.learns and not self.baseline.knows_its_margin:
+        if rules.learns and not rules.by_thresholds and not self.baseline.knows_its_margin:
             self.learning = Learning(self.baseline)
         self.p_value = math.nan
         self.smallest_shift = math.nan
         self.skewed = False
         self._tested = 0
         self._skew_left = _SKEW_WINDOWS
-        self._high_from_start = True
         self._quiet = 0
         self._last: tuple[Floats, Counts] | None = None
 
@@ -78,14 +77,13 @@ class FeatureState:
         seen = self.look(values, counts)
         self._last = (values, counts)
         self._find_skew(drift)
-        event: Event
-        if self.learning is not None or self._rules.by_thresholds:
-            event = self._by_thresholds(drift.severity == "high")
-        else:
-            event = self.evidence.add(self.p_value)
-        if self.learning is not None and not self.alarmed:
+        if self._rules.by_thresholds:
+            return self._by_thresholds(drift.severity == "high")
+        if self.learning is not None:
+            # No alarm: a swing of the day cannot be told from a change yet. Severities speak.
             self.learning.add(values, counts, seen)
-        return event
+            return ""
+        return self.evidence.add(self.p_value)
 
     def look(self, values: Floats, counts: Counts) -> Seen:
         """Test a window without taking it in."""
@@ -102,16 +100,13 @@ class FeatureState:
         self.skewed = differs and not self._skew_left
 
     def _by_thresholds(self, is_high: bool) -> Event:
-        self._high_from_start = self._high_from_start and is_high
         if self.alarmed:
             self._quiet = 0 if is_high else self._quiet + 1
             if self._quiet < self._rules.clear_after:
                 return ""
             self.evidence.alarmed, self._quiet = False, 0
             return "clear"
-        # While it is learned what is there, what was high from the start is skew, not change.
-        started_so = self._high_from_start and not self._rules.by_thresholds
-        if not is_high or started_so:
+        if not is_high:
             return ""
         self.evidence.alarmed, self._quiet = True, 0
         return "alarm"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from otelml import environment_variables as env
+from otelml._option_fields import Options
 from otelml._options import Given, boolean, check_keys, from_environment, parse
 from otelml.config import (
     Config,
@@ -22,7 +23,6 @@ from otelml.config import (
     LogOptions,
     MetricOptions,
     TraceOptions,
-    _Options,
 )
 from otelml.exceptions import ConfigurationError
 
@@ -31,9 +31,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-_Opt = TypeVar("_Opt", bound=_Options)
+_Opt = TypeVar("_Opt", bound=Options)
 
-SIGNALS: dict[str, type[_Options]] = {
+SIGNALS: dict[str, type[Options]] = {
     "traces": TraceOptions,
     "metrics": MetricOptions,
     "logs": LogOptions,

@@ -73,7 +73,7 @@ def normal(generator: np.random.Generator, rows: int, columns: int = 3) -> Any:
 
 
 def reference_of(rows: int = 10_000, columns: int = 3, seed: int = 0, **options: Any) -> Reference:
-    """Return the reference of standard normal columns ``f0``, ``f1``, …"""
+    """Return the reference of standard normal columns ``f0``, ``f1`` and so on."""
     generator = np.random.default_rng(seed)
     names = [f"f{place}" for place in range(columns)]
     return Reference.from_data(normal(generator, rows, columns), feature_names=names, **options)

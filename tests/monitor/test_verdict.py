@@ -41,13 +41,13 @@ def test_an_alarm_clears_with_its_own_event_and_comes_again():
     """Back to normal, the alarm ends after quiet windows, and a second shift alarms again."""
     driver = Driver(reference_of(), clear_after=2)
     generator = np.random.default_rng(3)
-    assert driver.check(normal(generator, 500) + [2, 0, 0]).detected == ("f0",)
-    assert driver.check(normal(generator, 500) + [2, 0, 0]).detected == ()
+    assert driver.check(normal(generator, 500) + np.array([2, 0, 0])).detected == ("f0",)
+    assert driver.check(normal(generator, 500) + np.array([2, 0, 0])).detected == ()
     assert driver.reports[-1].drifted == ("f0",)
     cleared = [driver.check(normal(generator, 500)).cleared for _ in range(12)]
     assert cleared.count(("f0",)) == 1
     assert driver.reports[-1].drifted == ()
-    assert driver.check(normal(generator, 500) + [2, 0, 0]).detected == ("f0",)
+    assert driver.check(normal(generator, 500) + np.array([2, 0, 0])).detected == ("f0",)
 
 
 def test_a_discrete_feature_and_one_of_strings_alarm():
@@ -81,7 +81,7 @@ def test_levels_that_the_reference_never_had_are_no_alarm_while_they_are_few():
 
 
 def test_rows_that_resemble_the_ones_before_raise_no_alarm():
-    """AR(1) with ρ = 0.9: rows count for as many independent ones as they are worth."""
+    """AR(1) with a correlation of 0.9: rows count for as many independent ones as they are worth."""
     generator = np.random.default_rng(6)
 
     def series(count, rho=0.9):
@@ -103,16 +103,16 @@ def test_thresholds_decide_where_asked():
     """``verdict="thresholds"`` alarms by the classic bands, from the first window on."""
     driver = Driver(reference_of(), verdict="thresholds", clear_after=1)
     generator = np.random.default_rng(7)
-    assert driver.check(normal(generator, 500) + [1, 0, 0]).detected == ("f0",)
+    assert driver.check(normal(generator, 500) + np.array([1, 0, 0])).detected == ("f0",)
     assert driver.check(normal(generator, 500)).cleared == ("f0",)
 
 
 def test_own_thresholds_hold():
     """A band that nothing reaches keeps the classic rule silent."""
-    far = {name: (50.0, 99.0) for name in ("psi", "kl", "js", "wasserstein")}
+    far = dict.fromkeys(("psi", "kl", "js", "wasserstein"), (50.0, 99.0))
     driver = Driver(reference_of(), verdict="thresholds", thresholds=far)
     generator = np.random.default_rng(8)
-    assert driver.check(normal(generator, 500) + [1, 0, 0]).detected == ()
+    assert driver.check(normal(generator, 500) + np.array([1, 0, 0])).detected == ()
 
 
 def test_a_critical_feature_is_significant_however_small_its_drift():
@@ -120,7 +120,7 @@ def test_a_critical_feature_is_significant_however_small_its_drift():
     driver = Driver(reference_of(), critical_features=("f0",))
     generator = np.random.default_rng(9)
     for _ in range(6):
-        report = driver.check(normal(generator, 2000) + [0.15, 0, 0])
+        report = driver.check(normal(generator, 2000) + np.array([0.15, 0, 0]))
         if report.drifted:
             break
     assert report.critical == ("f0",)
