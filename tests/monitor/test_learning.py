@@ -19,9 +19,7 @@ def _wave(generator, hour, size, rows=500):
 
 def test_a_daily_swing_is_learned_and_a_shift_on_top_of_it_found():
     """Windows of an hour swing by a day's sine; only a shift beyond what was learned alarms."""
-    driver = Driver(
-        reference_of(), every="1h", calibrate_for="1d", false_alarm_every=1000 * 3600
-    )
+    driver = Driver(reference_of(), every="1h", calibrate_for="1d", false_alarm_every=1000 * 3600)
     generator = np.random.default_rng(1)
     for hour in range(24 * 5):
         driver.check(_wave(generator, hour, 0.3))
