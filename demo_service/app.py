@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 import otelml
+import otelml.flask
 from demo_service import __version__, api, artifact, web
 from demo_service.scoring import Scorer, current_trace_id
 
@@ -23,13 +24,18 @@ def create_app() -> Flask:
     """
     model = artifact.load(artifact.model_dir())
     otelml.init(
-        "loan-api", service_version=__version__, model="loan", model_version=model.metadata.version
+        "loan-api",
+        service_version=__version__,
+        model="loan",
+        model_version=model.metadata.version,
+        reference=model.reference,
     )
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
     logging.getLogger("demo_service").setLevel(logging.INFO)
     scorer = Scorer(model)
     app.register_blueprint(api.blueprint(scorer, model.metadata))
+    app.register_blueprint(otelml.flask.blueprint(with_feedback=False))
     app.register_blueprint(web.blueprint(scorer, model.metadata))
     app.register_error_handler(HTTPException, _answer_error)
     app.after_request(_protect)

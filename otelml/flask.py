@@ -41,7 +41,9 @@ class _RefusedError(Exception):
         self.status = status
 
 
-def blueprint(name: str = "otelml", *, url_prefix: str | None = None) -> Blueprint:
+def blueprint(
+    name: str = "otelml", *, url_prefix: str | None = None, with_feedback: bool = True
+) -> Blueprint:
     """Return the endpoints of the drift monitor, and of feedback.
 
     ``GET /monitor/status``, ``GET /monitor/report``, ``POST /monitor/trigger``,
@@ -51,6 +53,7 @@ def blueprint(name: str = "otelml", *, url_prefix: str | None = None) -> Bluepri
     Args:
         name: The blueprint's name.
         url_prefix: Where to mount it.
+        with_feedback: Whether ``POST /feedback`` is among them.
     """
     routes = Blueprint(name, __name__, url_prefix=url_prefix)
     routes.register_error_handler(_RefusedError, _refuse)
@@ -58,7 +61,8 @@ def blueprint(name: str = "otelml", *, url_prefix: str | None = None) -> Bluepri
     routes.add_url_rule("/monitor/report", "report", _admin(_report))
     routes.add_url_rule("/monitor/trigger", "trigger", _admin(_trigger), methods=["POST"])
     routes.add_url_rule("/monitor/accept", "accept", _admin(_accept), methods=["POST"])
-    routes.add_url_rule("/feedback", "feedback", _feedback, methods=["POST"])
+    if with_feedback:
+        routes.add_url_rule("/feedback", "feedback", _feedback, methods=["POST"])
     return routes
 
 
