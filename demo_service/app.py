@@ -9,7 +9,6 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 import otelml
-import otelml.flask
 from demo_service import __version__, api, artifact, web
 from demo_service.scoring import Scorer, current_trace_id
 
@@ -35,7 +34,6 @@ def create_app() -> Flask:
     logging.getLogger("demo_service").setLevel(logging.INFO)
     scorer = Scorer(model)
     app.register_blueprint(api.blueprint(scorer, model.metadata))
-    app.register_blueprint(otelml.flask.blueprint(with_feedback=False))
     app.register_blueprint(web.blueprint(scorer, model.metadata))
     app.register_error_handler(HTTPException, _answer_error)
     app.after_request(_protect)
