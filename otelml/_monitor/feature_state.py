@@ -95,7 +95,7 @@ class FeatureState:
     def _find_skew(self, drift: FeatureDrift) -> None:
         if not self._skew_left:
             return
-        differs = drift.severity != "none" and drift.p_value < _SKEW_P
+        differs = drift.severity != "none" and self.p_value < _SKEW_P
         self._skew_left = self._skew_left - 1 if differs else 0
         self.skewed = differs and not self._skew_left
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from otelml.reference import Reference
@@ -155,3 +156,50 @@ def test_a_check_waits_for_its_rows():
     driver.send(normal(generator, 200))
     driver.finish()
     assert driver.reports[0].rows == 400
+
+
+def _awkward(generator, rows):
+    runs = generator.normal(size=rows)
+    for place in np.flatnonzero(generator.random(rows - 1) < 0.05):
+        runs[place + 1] = runs[place]
+    return pd.DataFrame(
+        {
+            "one decimal": np.round(generator.normal(size=rows), 1),
+            "lognormal": np.exp(4 * generator.normal(size=rows)),
+            "cauchy": generator.standard_cauchy(rows),
+            "zeros": np.where(generator.random(rows) < 0.9, 0, generator.normal(size=rows)),
+            "rare": (generator.random(rows) < 0.004).astype(int),
+            "zipf": np.minimum(generator.zipf(1.3, rows), 5000).astype(str),
+            "thousands": generator.integers(0, 3000, rows).astype(str),
+            "runs": runs,
+            "missing": np.where(generator.random(rows) < 0.3, np.nan, generator.normal(size=rows)),
+            "few": generator.choice(list("abcdef"), rows, p=[0.9, 0.06, 0.02, 0.01, 0.007, 0.003]),
+        }
+    )
+
+
+@pytest.mark.parametrize(("rows", "windows"), [(100, 60), (500, 40), (5000, 10)])
+def test_awkward_columns_are_silent_where_nothing_changed(rows, windows):
+    """Ties, heavy tails, rare and very many levels, runs of copies, missing values."""
+    generator = np.random.default_rng(13)
+    reference = Reference.from_data(_awkward(generator, 10_000))
+    driver = Driver(reference, false_alarm_every=BUDGET, window_rows=100)
+    for _ in range(windows):
+        driver.check(_awkward(generator, rows))
+    assert not any(report.detected or report.skewed for report in driver.reports)
+
+
+def test_statistics_may_look_back_and_evidence_does_not():
+    """With ``rolling`` the statistics are over the last windows; each row is evidence once."""
+    generator = np.random.default_rng(14)
+    rolling, plain = Driver(reference_of(), rolling=3), Driver(reference_of())
+    for place in range(4):
+        rows = normal(generator, 500) + np.array([0.5 if place == 3 else 0.0, 0, 0])
+        rolling.check(rows)
+        plain.check(rows)
+    after, alone = rolling.reports[-1].findings["f0"], plain.reports[-1].findings["f0"]
+    assert after.drift.statistics["wasserstein"].value < 0.6 * (
+        alone.drift.statistics["wasserstein"].value
+    )
+    assert after.evidence == alone.evidence
+    assert after.p_value == alone.p_value
