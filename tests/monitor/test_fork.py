@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests._processes import run
 
 _PROGRAM = """
@@ -41,6 +43,7 @@ print(counted()[0])
 """
 
 
+@pytest.mark.slow
 def test_a_forked_child_counts_from_zero_and_goes_on():
     """The child has the reference, none of the parent's rows, and a monitor that works."""
     none = dict.fromkeys(

@@ -148,6 +148,7 @@ def test_levels_times_and_booleans():
     assert driver.check(table(600, days=2, share=0.9)).drifted == ("when", "vip")
 
 
+@pytest.mark.slow
 def test_a_thousand_columns():
     """A window of a thousand columns is checked in slices, and one shifted column is found."""
     reference = reference_of(rows=2000, columns=1000)

@@ -12,6 +12,7 @@ from tests.monitor._driver import Driver, normal, reference_of
 BUDGET = 300 * 1000  # a thousand windows of five minutes
 
 
+@pytest.mark.slow
 def test_no_drift_is_silent_over_many_windows():
     """120 windows of 30 features that did not change raise nothing, by a budget of 1,000."""
     driver = Driver(reference_of(columns=30), false_alarm_every=BUDGET)
