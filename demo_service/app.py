@@ -23,7 +23,11 @@ def create_app() -> Flask:
     """
     model = artifact.load(artifact.model_dir())
     otelml.init(
-        "loan-api", service_version=__version__, model="loan", model_version=model.metadata.version
+        "loan-api",
+        service_version=__version__,
+        model="loan",
+        model_version=model.metadata.version,
+        reference=model.reference,
     )
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY

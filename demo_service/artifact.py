@@ -17,8 +17,12 @@ import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.pipeline import Pipeline
 
+from otelml.exceptions import InvalidReferenceError
+from otelml.reference import Reference
+
 MODEL_FILE: Final = "loan.joblib"
 METADATA_FILE: Final = "loan.json"
+REFERENCE_FILE: Final = "loan.reference.json"
 _TRAIN: Final = "run: python -m demo_service.train"
 # What a pickle raises that is cut short, damaged, or of other code.
 _UNREADABLE: Final = (
@@ -69,10 +73,12 @@ class LoanModel:
     Args:
         pipeline: Applications in, probabilities out.
         metadata: What is known about it.
+        reference: What the applications looked like that it was trained on, and its answers.
     """
 
     pipeline: Pipeline
     metadata: Metadata
+    reference: Reference | None = None
 
 
 def model_dir() -> Path:
@@ -87,11 +93,12 @@ def exists(folder: Path | None = None) -> bool:
         metadata = _load_metadata(folder / METADATA_FILE)
     except ModelError:
         return False
-    return metadata.sklearn_version == sklearn.__version__ and (folder / MODEL_FILE).is_file()
+    files = all((folder / name).is_file() for name in (MODEL_FILE, REFERENCE_FILE))
+    return metadata.sklearn_version == sklearn.__version__ and files
 
 
 def save(model: LoanModel, folder: Path) -> None:
-    """Write both files, each at once: a reader never sees half a file.
+    """Write the files, each at once: a reader never sees half a file.
 
     Raises:
         OSError: The folder cannot be written.
@@ -99,6 +106,9 @@ def save(model: LoanModel, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / MODEL_FILE, lambda path: joblib.dump(model.pipeline, path, compress=3))
     text = json.dumps(asdict(model.metadata), indent=2) + "\n"
+    reference = model.reference
+    if reference is not None:
+        _replace(folder / REFERENCE_FILE, reference.save)
     _replace(folder / METADATA_FILE, lambda path: path.write_text(text, encoding="utf-8"))
 
 
@@ -125,7 +135,7 @@ def load(folder: Path) -> LoanModel:
         raise ModelError(f"the model at {path} cannot be read ({error!r}); {_TRAIN}") from error
     if not isinstance(pipeline, Pipeline):
         raise ModelError(f"{path} holds a {type(pipeline).__name__}, not a pipeline; {_TRAIN}")
-    return LoanModel(pipeline, metadata)
+    return LoanModel(pipeline, metadata, _load_reference(folder / REFERENCE_FILE))
 
 
 def _load_metadata(path: Path) -> Metadata:
@@ -135,6 +145,15 @@ def _load_metadata(path: Path) -> Metadata:
         raise ModelError(f"there is no trained model in {path.parent}; {_TRAIN}") from None
     except (OSError, ValueError, TypeError) as error:
         raise ModelError(f"{path} cannot be read ({error}); {_TRAIN}") from error
+
+
+def _load_reference(path: Path) -> Reference | None:
+    if not path.is_file():
+        return None
+    try:
+        return Reference.load(path)
+    except InvalidReferenceError as error:
+        raise ModelError(f"{error}; {_TRAIN}") from error
 
 
 def _replace(path: Path, write: Any) -> None:

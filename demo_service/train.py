@@ -17,6 +17,7 @@ from sklearn.model_selection import train_test_split
 
 from demo_service.artifact import LoanModel, Metadata, model_dir, save
 from demo_service.pipeline import build_pipeline
+from otelml.reference import Reference
 from otelml.samples import APPROVED, FEATURES, ROWS, SEED, generate
 
 MIN_ROWS = 200
@@ -48,7 +49,9 @@ def train(rows: int = ROWS, seed: int = SEED, version: str = "1") -> LoanModel:
         metrics=metrics,
         sklearn_version=sklearn.__version__,
     )
-    return LoanModel(pipeline, metadata)
+    reference = Reference.from_data(train_rows, y=train_labels, model=pipeline)
+    _say("remembered what the applications look like", started)
+    return LoanModel(pipeline, metadata, reference)
 
 
 def evaluate(labels: npt.NDArray[Any], probability: npt.NDArray[Any]) -> dict[str, float]:

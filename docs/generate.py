@@ -15,6 +15,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import otelml
+import otelml.flask
 from otelml import config, environment_variables, semconv
 
 DOCS = Path(__file__).parent
@@ -63,6 +64,7 @@ def telemetry() -> str:
             f"- `{semconv.SPAN_PREDICT}`: one prediction, of a row or a batch",
             f"- {', '.join(f'`{s}`' for s in semconv.STAGES)}, or a name of your own: its stages",
             f"- `{semconv.SPAN_FEEDBACK}`: a label that arrived, with a link to its prediction",
+            f"- `{semconv.SPAN_DRIFT_CHECK}`: a window of rows beside the model's reference",
             "",
             "## Metrics",
             "",
@@ -106,8 +108,9 @@ def configuration() -> str:
         config.LogOptions,
         config.FeedbackOptions,
         config.CostOptions,
+        config.DriftOptions,
     )
-    keys = ("traces", "metrics", "logs", "feedback", "cost")
+    keys = ("traces", "metrics", "logs", "feedback", "cost", "drift")
     for key, cls in zip(keys, kinds, strict=True):
         rows = [
             (
@@ -147,6 +150,7 @@ def public_api() -> str:
         if inspect.isclass(value):
             members = [m for m in vars(value) if not m.startswith("_")]
             lines += [f"{name}.{member}" for member in sorted(members)]
+    lines.append(f"flask.blueprint{inspect.signature(otelml.flask.blueprint)}")
     return "\n".join(lines) + "\n"
 
 

@@ -15,10 +15,18 @@ from otelml._prediction import current_prediction, not_serving, predict, stage
 from otelml._requests import register_model
 from otelml._startup import Telemetry, init, shutdown
 from otelml._version import __version__
-from otelml.config import CostOptions, FeedbackOptions, LogOptions, MetricOptions, TraceOptions
+from otelml.config import (
+    CostOptions,
+    DriftOptions,
+    FeedbackOptions,
+    LogOptions,
+    MetricOptions,
+    TraceOptions,
+)
 
 __all__ = [
     "CostOptions",
+    "DriftOptions",
     "FeedbackOptions",
     "LogOptions",
     "MetricOptions",

@@ -7,9 +7,10 @@ from this module. Units are UCUM.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
 from typing import Final
+
+from otelml._metric import Kind as Kind  # noqa: PLC0414 - importers find both here
+from otelml._metric import Metric as Metric  # noqa: PLC0414 - as above
 
 SCOPE: Final = "otelml"
 SCHEMA_VERSION: Final = 1
@@ -132,38 +133,6 @@ DELAY_BUCKETS_S: Final = (
     1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0,
     259200.0, 604800.0, 1209600.0, 2592000.0, 5184000.0, 7776000.0,
 )  # fmt: skip
-
-
-class Kind(str, Enum):
-    """The kinds of instrument, as OpenTelemetry names them."""
-
-    COUNTER = "counter"
-    UP_DOWN_COUNTER = "up_down_counter"
-    HISTOGRAM = "histogram"
-    GAUGE = "gauge"
-    OBSERVABLE_GAUGE = "observable_gauge"
-    OBSERVABLE_COUNTER = "observable_counter"
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One metric: what its instrument is made of, and by what its streams differ.
-
-    Args:
-        name: The OpenTelemetry name.
-        kind: The kind of instrument.
-        unit: The UCUM unit.
-        description: One sentence.
-        attributes: The attributes of its streams.
-        buckets: The explicit boundaries of a histogram.
-    """
-
-    name: str
-    kind: Kind
-    unit: str
-    description: str
-    attributes: tuple[str, ...] = ()
-    buckets: tuple[float, ...] | None = None
 
 
 _MODEL = (ML_MODEL_NAME, ML_MODEL_VERSION)

@@ -33,6 +33,7 @@ from otelml._prediction import current_runtime, install_runtime
 from otelml._startup import Adopted, in_place_of_service, service_config
 from otelml._startup.pipeline import Pipeline
 from otelml.config import Config
+from otelml.reference import Reference
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
@@ -290,7 +291,9 @@ def _resource(config: Config) -> Resource:
 
 
 @contextmanager
-def capture(config: Config | None = None, app: Any = None) -> Generator[CapturedTelemetry]:
+def capture(
+    config: Config | None = None, app: Any = None, reference: Reference | None = None
+) -> Generator[CapturedTelemetry]:
     """Capture all telemetry of the block in memory, with every instrumentor in place.
 
     The options are those of the service's own ``otelml.init()``, before the block or in it, with
@@ -299,17 +302,18 @@ def capture(config: Config | None = None, app: Any = None) -> Generator[Captured
     Args:
         config: Other options than those.
         app: A web application to instrument by name.
+        reference: The model's reference, as for ``init``.
     """
     options = config or _as_tested(service_config() or Config())
     before = current_runtime()
     providers: Any = _Providers(options)
-    pipeline = Pipeline(options, providers)
+    pipeline = Pipeline(options, providers, reference)
     instrumented: dict[str, Any] = {}
 
-    def adopt(own: Config, target: Any) -> Telemetry:
+    def adopt(own: Config, target: Any, given: Reference | None) -> Telemetry:
         chosen = config or _as_tested(own)
         providers.rename(chosen)
-        pipeline.renew(chosen, providers)
+        pipeline.renew(chosen, providers, reference or given)
         quiet = replace(chosen, system=False)
         instrumentors.instrument_anew(instrumented, quiet, providers, target, keep=True)
         return Adopted(own, pipeline)

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+_MOST_SPARSE_COLUMNS = 2_000  # of more, texts most likely, a dense part would be too large
+_MOST_CELLS = 1_000_000  # 8 MB of numbers
 _NUMERIC = frozenset((float, int, np.float64, np.int64))
 
 
@@ -19,7 +21,7 @@ class Snapshot(NamedTuple):
     """A copy of the features of one prediction.
 
     Args:
-        rows: How many rows the prediction has, also where only the last ones are kept.
+        rows: How many rows the prediction has, also where only some are kept.
         data: The copy; None where the values are of no kind that is understood.
     """
 
@@ -39,33 +41,54 @@ class Table(NamedTuple):
     values: npt.NDArray[np.float64]
 
 
+def _evenly(rows: int, columns: int, keep: int) -> slice:
+    """Return which rows to keep: an even part of them, the last one in it."""
+    most = max(1, min(keep, _MOST_CELLS // max(1, columns)))
+    step = -(-rows // most)
+    return slice((rows - 1) % step, None, step) if step > 1 else slice(None)
+
+
 def _is_frame(features: Any) -> bool:
     return hasattr(features, "columns") and hasattr(features, "shape")
 
 
 def _snapshot_frame(features: Any, keep: int) -> Snapshot:
     rows = int(features.shape[0])
-    tail = features if rows <= keep else features[-keep:]
+    chosen = _evenly(rows, int(features.shape[1]), keep)
+    part = features if chosen.step is None else features[chosen]
     if type(features).__module__.startswith("pandas"):
         # From pandas 3 on a shallow copy is copy-on-write: later assignments do not reach it.
         import pandas as pd
 
-        return Snapshot(rows, tail.copy(deep=int(pd.__version__.split(".")[0]) < 3))  # noqa: PLR2004
-    return Snapshot(rows, tail.clone() if hasattr(tail, "clone") else tail)
+        return Snapshot(rows, part.copy(deep=int(pd.__version__.split(".")[0]) < 3))  # noqa: PLR2004
+    return Snapshot(rows, part.clone() if hasattr(part, "clone") else part)
 
 
 def _snapshot_array(features: Any, keep: int) -> Snapshot:
     if features.ndim == 1:
         return Snapshot(1, features.copy())
     rows = int(features.shape[0]) if features.ndim else 1
-    return Snapshot(rows, features[-keep:].copy() if features.ndim == 2 else None)  # noqa: PLR2004
+    if features.ndim != 2:  # noqa: PLR2004 - rows and columns
+        return Snapshot(rows, None)
+    return Snapshot(rows, features[_evenly(rows, features.shape[1], keep)].copy())
+
+
+def _snapshot_sparse(features: Any, keep: int) -> Snapshot:
+    rows, columns = (int(size) for size in features.shape)
+    if not rows or columns > _MOST_SPARSE_COLUMNS:
+        return Snapshot(rows, None)
+    by_row = features if features.format == "csr" else features.tocsr()
+    part = by_row[_evenly(rows, columns, keep)]
+    return Snapshot(rows, part.copy() if part is features else part)
 
 
 def _snapshot_sequence(features: Sequence[Any], keep: int) -> Snapshot:
     if features and isinstance(features[0], Mapping):
-        return Snapshot(len(features), [dict(row) for row in features[-keep:]])
+        chosen = features[_evenly(len(features), len(features[0]), keep)]
+        return Snapshot(len(features), [dict(row) for row in chosen])
     if features and hasattr(features[0], "__len__") and not isinstance(features[0], (str, bytes)):
-        return Snapshot(len(features), [tuple(row) for row in features[-keep:]])
+        chosen = features[_evenly(len(features), len(features[0]), keep)]
+        return Snapshot(len(features), [tuple(row) for row in chosen])
     return Snapshot(1, tuple(features))
 
 
@@ -74,8 +97,8 @@ def snapshot(features: Any, keep: int) -> Snapshot:
 
     Args:
         features: A mapping, a row, a 2-D array, a list of mappings or rows, a pandas or polars
-            DataFrame; anything else counts its rows and keeps no values.
-        keep: Rows to keep of a batch, the last ones.
+            DataFrame, a sparse matrix; anything else counts its rows and keeps no values.
+        keep: Rows to keep of a batch: an even part of its rows, the last one in it.
     """
     if isinstance(features, dict):
         return Snapshot(1, features.copy())
@@ -90,6 +113,8 @@ def snapshot(features: Any, keep: int) -> Snapshot:
     if isinstance(features, (list, tuple)):
         return _snapshot_sequence(features, keep)
     shape = getattr(features, "shape", None)
+    if shape and len(shape) == 2 and hasattr(features, "tocsr"):  # noqa: PLR2004 - a matrix
+        return _snapshot_sparse(features, keep)
     if shape:
         return Snapshot(int(shape[0]) if len(shape) > 1 else 1, None)
     return Snapshot(1, None)
@@ -151,6 +176,8 @@ def table(data: Any) -> Table | None:
         return Table(None, numbers(rows.tolist()))
     if _is_frame(data):
         return _table_frame(data)
+    if hasattr(data, "toarray"):
+        return Table(None, np.asarray(data.toarray(), np.float64))
     if data and isinstance(data[0], dict):
         keys = list(dict.fromkeys(key for row in data for key in row))
         rows_of = [[row.get(key) for key in keys] for row in data]

@@ -23,6 +23,8 @@ from otelml._spans import LateStage, end_now, end_stage
 
 _logger = logging.getLogger("otelml")
 _MANY_WAITING = 128
+_MANY_ROWS_WAITING = 128_000
+_FEW_WAITING = 8
 
 
 class OpenPrediction(PredictionRecord):
@@ -124,7 +126,8 @@ class OpenPrediction(PredictionRecord):
             else:
                 end_now(self, results_of(self), runtime.ids.one(self))
         features, queue = self.features, runtime.recorder.queue
-        if features is not None and features.rows > 1 and len(queue) > _MANY_WAITING:
+        rows = features.rows if features is not None else 1
+        if features is not None and rows > 1 and len(queue) > _may_wait(rows):
             self.features = Snapshot(features.rows, None)  # batches must not pile up in memory
         runtime.recorder.submit(self)
 
@@ -133,7 +136,7 @@ class OpenPrediction(PredictionRecord):
     def set_features(self, features: Any) -> None:
         """Say what the model sees, where it was not known at the start."""
         runtime = self.runtime
-        keep = runtime.config.metrics.feature_window_rows if runtime else 1
+        keep = runtime.rows_kept if runtime else 1
         self.features = _guard.call("features", snapshot, features, keep)
 
     @property
@@ -165,3 +168,8 @@ class OpenPrediction(PredictionRecord):
         if stage.span is not None and self.runtime is not None:
             end_stage(self, stage)
             self.runtime.recorder.submit(LateStage(self, stage))
+
+
+def _may_wait(rows: int) -> int:
+    """Return how many predictions may wait before a batch of so many rows keeps no features."""
+    return min(_MANY_WAITING, max(_FEW_WAITING, _MANY_ROWS_WAITING // rows))

@@ -50,6 +50,7 @@ class Runtime:
         recorder: Where finished predictions go.
         ids: Makes prediction ids.
         active: Predictions under way.
+        rows_kept: Rows of a batch whose features are kept.
     """
 
     config: Config
@@ -57,6 +58,12 @@ class Runtime:
     recorder: Recorder
     ids: Ids
     active: ActiveCounts = field(default_factory=ActiveCounts)
+    rows_kept: int = 1
+
+    def __post_init__(self) -> None:
+        drift = self.config.drift
+        wanted = drift.max_rows if drift.enabled else 1
+        self.rows_kept = max(self.config.metrics.feature_window_rows, wanted)
 
     def choose_spans(self) -> Any:
         """Return the way to make the spans of the next prediction."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 from otelml import _guard, _threads
 from otelml._records.model import ModelInfo
+
+if TYPE_CHECKING:
+    from otelml.reference import Reference
 
 _lock = _threads.Lock()
 _registered: dict[int, tuple[Any, ModelInfo]] = {}
@@ -28,6 +32,7 @@ def register_model(
     version: str | None = None,
     feature_names: list[str] | tuple[str, ...] | None = None,
     task: str | None = None,
+    reference: Reference | str | PathLike[str] | None = None,
 ) -> None:
     """Give a model object the name under which its predictions are reported.
 
@@ -37,7 +42,15 @@ def register_model(
         version: ``ml.model.version``.
         feature_names: Names of its features, in their order.
         task: ``classification`` or ``regression``.
+        reference: What its data looked like at training: a ``Reference``, or the path of one.
+
+    Raises:
+        InvalidReferenceError: The reference cannot be used.
     """
+    if reference is not None:
+        from otelml._monitor import register_reference
+
+        register_reference(str(name), str(version or ""), reference)
     info = ModelInfo(
         str(name),
         str(version or ""),

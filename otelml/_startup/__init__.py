@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from otelml._startup.capture import Adopted, in_place_of_service, service_config
-from otelml._startup.init import Telemetry, init, is_running, shutdown
+from otelml._startup.init import Telemetry, init, is_running, running, shutdown
 from otelml._startup.sources import resolve
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "init",
     "is_running",
     "resolve",
+    "running",
     "service_config",
     "shutdown",
 ]

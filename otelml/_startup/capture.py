@@ -62,12 +62,12 @@ def service_config() -> Config | None:
 
 @contextmanager
 def in_place_of_service(
-    adopt: Callable[[Config, Any], Telemetry],
+    adopt: Callable[[Config, Any, Any], Telemetry],
 ) -> Generator[None]:
     """Have nothing else instrumented during the block, and ``init`` answered by ``adopt``.
 
     Args:
-        adopt: Takes the options and the application of an ``init`` during the block.
+        adopt: Takes the options, the application and the reference of an ``init`` during the block.
     """
     from otelml import instrumentors
 

@@ -10,8 +10,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otelml import _guard, _process
 from otelml._prediction import current_runtime
@@ -19,11 +20,15 @@ from otelml._state import ProcessState
 from otelml.config import (
     Config,
     CostOptions,
+    DriftOptions,
     FeedbackOptions,
     LogOptions,
     MetricOptions,
     TraceOptions,
 )
+
+if TYPE_CHECKING:
+    from otelml.reference import Reference
 
 _logger = logging.getLogger("otelml")
 _lock = threading.RLock()
@@ -36,9 +41,10 @@ class Telemetry:
     Args:
         config: The resolved configuration.
         app: A web application to instrument by name.
+        reference: The model's reference.
     """
 
-    def __init__(self, config: Config, app: Any = None) -> None:
+    def __init__(self, config: Config, app: Any = None, reference: Reference | None = None) -> None:
         from otelml import instrumentors
         from otelml._providers import configure_providers, create_providers
         from otelml._startup import hosts
@@ -50,7 +56,7 @@ class Telemetry:
         _guard.call("uwsgi", hosts.hold_threads)
         self._providers = create_providers(config)
         configure_providers(self._providers)
-        self._pipeline = Pipeline(config, self._providers)
+        self._pipeline = Pipeline(config, self._providers, reference)
         self._pipeline.start()
         self._instrumented = instrumentors.instrument(config, self._providers, app)
         budget_s = config.traces.flush_timeout_s
@@ -58,12 +64,13 @@ class Telemetry:
         self._lifecycle.install()
         _guard.call("reloader", hosts.on_reloader, self._leave)
 
-    def _renew(self, config: Config, app: Any = None) -> None:
+    def _renew(self, config: Config, app: Any = None, reference: Reference | None = None) -> None:
         """Follow other options from now on: what was started before the application said its own.
 
         Args:
             config: The resolved configuration.
             app: A web application to instrument by name.
+            reference: The reference, where it is at hand.
 
         Raises:
             ConfigurationError: A variable of what is turned on is wrong.
@@ -76,7 +83,7 @@ class Telemetry:
         renew_providers(self._providers, config, self.config)
         keep = providers == [s.provider for s in self._providers.signals.values()]
         self.config = config
-        self._pipeline.renew(config, self._providers)
+        self._pipeline.renew(config, self._providers, reference)
         instrumentors.instrument_anew(self._instrumented, config, self._providers, app, keep=keep)
         self._lifecycle.set_budget(config.traces.flush_timeout_s)
 
@@ -157,9 +164,67 @@ class Telemetry:
             "instrumented": list(self._instrumented),
             "signals": _guard.call("status", self._providers.status) or {},
             "worker": self._pipeline.status(),
+            "drift": self.drift_status(),
             "errors": dict(_guard.errors),
             "last_errors": dict(_guard.last_error),
         }
+
+    def drift_status(self) -> list[dict[str, Any]]:
+        """Return for each model version: next check, rows collected, last reports, what is seen."""
+        monitor = self._pipeline.monitor
+        return (_guard.call("drift", monitor.status) or []) if monitor is not None else []
+
+    def drift_reports(self) -> list[dict[str, Any]]:
+        """Return the last drift check of each model version, every statistic in it."""
+        monitor = self._pipeline.monitor
+        if monitor is None:
+            return []
+        return _guard.call("drift", lambda: [one.to_dict() for one in monitor.reports()]) or []
+
+    def check_drift(
+        self, model: str | None = None, version: str | None = None, *, timeout_s: float = 5.0
+    ) -> list[dict[str, Any]]:
+        """Check for drift now, on the rows since the last check, and return what was found.
+
+        Fewer rows than ``DriftOptions.min_rows`` are looked at and kept.
+
+        Args:
+            model: Of which model; of all by default.
+            version: Of which version; of all by default.
+            timeout_s: Seconds to wait; what takes longer goes on, and is in ``drift_reports``.
+        """
+        from otelml._monitor import Asked
+
+        asked = Asked("check", model, version)
+        self._pipeline.ask(asked, timeout_s)
+        return list(asked.answers)
+
+    def accept_drift(
+        self,
+        model: str | None = None,
+        version: str | None = None,
+        *,
+        features: Sequence[str] | None = None,
+        who: str = "",
+        why: str = "",
+        timeout_s: float = 5.0,
+    ) -> list[dict[str, Any]]:
+        """Make the last window the new normal, and return which features of which model.
+
+        Args:
+            model: Of which model; of all by default.
+            version: Of which version; of all by default.
+            features: Which ones; by default those that drifted or are skewed, else all.
+            who: Who says so, for the log event.
+            why: Why, for the log event.
+            timeout_s: Seconds to wait for the worker.
+        """
+        from otelml._monitor import Asked
+
+        chosen = None if features is None else tuple(map(str, features))
+        asked = Asked("accept", model, version, chosen, str(who), str(why))
+        self._pipeline.ask(asked, timeout_s)
+        return list(asked.answers)
 
     def __enter__(self) -> Telemetry:
         return self
@@ -182,7 +247,7 @@ def _share_of(deadline: float) -> float:
 _running: ProcessState[Telemetry | None] = ProcessState(None)
 _provisional: ProcessState[Telemetry | None] = ProcessState(None)
 # What a test puts in the place of telemetry that exports.
-adopt: ProcessState[Callable[[Config, Any], Telemetry] | None] = ProcessState(None)
+adopt: ProcessState[Callable[[Config, Any, Any], Telemetry] | None] = ProcessState(None)
 
 
 def init(
@@ -193,11 +258,13 @@ def init(
     app: Any = None,
     model: str | None = None,
     model_version: str | None = None,
+    reference: Reference | str | PathLike[str] | None = None,
     traces: bool | TraceOptions = True,
     metrics: bool | MetricOptions = True,
     logs: bool | LogOptions = True,
     feedback: bool | FeedbackOptions = True,
     cost: bool | CostOptions = True,
+    drift: bool | DriftOptions = True,
     system: bool = True,
     instrument: str | Sequence[str] = "auto",
     resource_attributes: Mapping[str, str | bool | int | float] | None = None,
@@ -216,30 +283,40 @@ def init(
         app: A web application to instrument; those that exist are found without it.
         model: Name of the model, for predictions that name none.
         model_version: Its version.
+        reference: What its data looked like at training: a ``Reference``, or the path of one.
         traces: False, or options of spans.
         metrics: False, or options of metrics.
         logs: False, or options of logs.
         feedback: False, or options of prediction ids.
         cost: False, or options of what the service costs.
+        drift: False, or options of the drift monitor.
         system: Whether process and host metrics are collected.
         instrument: ``"auto"``, ``"none"``, or the names of instrumentors.
         resource_attributes: Further attributes of the resource.
 
     Raises:
         ConfigurationError: A key or a value is wrong.
+        InvalidReferenceError: The reference cannot be used.
         MissingDependencyError: What was asked for needs an extra.
     """
+    loaded = None
+    if reference is not None:
+        from otelml._monitor import load_reference
+
+        loaded = load_reference(reference)
     arguments = {
         "service_name": service_name,
         "service_version": service_version,
         "environment": environment,
         "model": model,
         "model_version": model_version,
+        "reference": None if loaded is None else f"sha256:{loaded.digest}",
         "traces": traces,
         "metrics": metrics,
         "logs": logs,
         "feedback": feedback,
         "cost": cost,
+        "drift": drift,
         "system": system,
         "instrument": instrument,
         "resource_attributes": resource_attributes,
@@ -253,16 +330,20 @@ def init(
     config = resolve(arguments)
     instrumentors.check(config)
     check_cost(config.cost)
+    if loaded is None and config.reference is not None:
+        from otelml._monitor import load_reference
+
+        loaded = load_reference(config.reference)
     with _lock:
         running = _running.value
         provisional = _provisional.value
         if running is None and adopt.value is not None:
-            return adopt.value(config, app)
+            return adopt.value(config, app, loaded)
         if running is None:
-            running = _running.value = Telemetry(config, app)
+            running = _running.value = Telemetry(config, app, loaded)
             warn_of_unknown_variables()
         elif running is provisional and running.config != config:
-            running._renew(config, app)  # noqa: SLF001 - its own module
+            running._renew(config, app, loaded)  # noqa: SLF001 - its own module
         elif running.config != config:
             _logger.warning(
                 "otelml: init() was called again with other options, which are ignored; "
@@ -302,6 +383,11 @@ def shutdown(timeout_s: float | None = None) -> bool:
     """
     running = _running.value
     return running.shutdown(timeout_s) if running is not None else True
+
+
+def running() -> Telemetry | None:
+    """Return the telemetry of this process; None before ``init`` and after ``shutdown``."""
+    return _running.value
 
 
 def is_running() -> bool:

@@ -22,10 +22,12 @@ from otelml._metrics import (
     observe_self,
     observe_states,
 )
+from otelml._monitor import Asked, Monitor, observe_monitor
 from otelml._prediction import Ids, Recorder, Runtime, current_runtime, install_runtime
 from otelml._spans import create_spans
 from otelml._worker import Processor, Worker
 from otelml.config import Config
+from otelml.reference import Reference
 
 _RENEW_S = 1.0
 
@@ -54,11 +56,16 @@ class Pipeline:
     Args:
         config: The resolved configuration.
         providers: Where spans and measurements go.
+        reference: The reference that ``init`` was given.
     """
 
-    def __init__(self, config: Config, providers: HasProviders) -> None:
+    def __init__(
+        self, config: Config, providers: HasProviders, reference: Reference | None = None
+    ) -> None:
         self.recorder = Recorder(config.traces.queue_size)
         self.runtime = self._runtime(config, providers)
+        self._reference = reference
+        self.monitor = self._watch(config, reference)
         self.processor = self._processor(providers)
         self.costs = Costs(config.cost)
         # What is replaced by other options is looked up with each call.
@@ -66,6 +73,7 @@ class Pipeline:
             self.recorder,
             lambda record: self.processor.handle(record),  # noqa: PLW0108 - it may be replaced
             lambda: self.processor.after_chunk(),  # noqa: PLW0108 - as above
+            lambda: self.processor.between(),  # noqa: PLW0108 - as above
         )
         self._observed: MeterProvider | None = None
         self._observe(providers)
@@ -79,12 +87,18 @@ class Pipeline:
             Ids(config.feedback.enabled, secret.encode() if secret else None),
         )
 
+    @staticmethod
+    def _watch(config: Config, reference: Reference | None) -> Monitor | None:
+        if not config.drift.enabled:
+            return None
+        return Monitor(config.drift, reference, config.model, config.model_version)
+
     def _processor(self, providers: HasProviders) -> Processor:
         options = self.runtime.config.metrics
         instruments: Instruments | None = None
         if options.enabled:
             instruments = Instruments(create_meter(providers.meter_provider), options)
-        return Processor(self.runtime, instruments)
+        return Processor(self.runtime, instruments, self.monitor)
 
     def _observe(self, providers: HasProviders) -> None:
         """Make the instruments that are asked, once for each provider."""
@@ -107,23 +121,34 @@ class Pipeline:
         )
         observe_states(meter, states, lambda: self.runtime.config.metrics.cardinality_limit)
         observe_self(meter)
+        observe_monitor(
+            meter,
+            lambda: self.monitor,
+            lambda: self.runtime.config.metrics.cardinality_limit,
+        )
         providers.observe(meter, self._dropped)
 
     def _costs_in(self, currency: str) -> Iterable[tuple[float, dict[str, str]]]:
         return self.costs.observe() if self.runtime.config.cost.currency == currency else ()
 
-    def renew(self, config: Config, providers: HasProviders) -> None:
+    def renew(
+        self, config: Config, providers: HasProviders, reference: Reference | None = None
+    ) -> None:
         """Follow other options from now on; what was recorded until now followed the old ones.
 
         Args:
             config: The options.
             providers: Where spans and measurements go.
+            reference: The reference that ``init`` was given.
         """
         self.worker.flush(time.monotonic() + _RENEW_S)
         runtime, processor, costs = self.runtime, self.processor, self.costs
         self.recorder.resize(config.traces.queue_size)
         self.runtime = self._runtime(config, providers)
         self.runtime.active = runtime.active
+        if _watched(config) != _watched(runtime.config) or reference is not self._reference:
+            self._reference = reference
+            self.monitor = self._watch(config, reference)
         self.processor = self._processor(providers)
         self.processor.continue_from(processor)
         if config.cost != runtime.config.cost or not runtime.config.metrics.enabled:
@@ -173,3 +198,15 @@ class Pipeline:
             "cpu_s": round(self.worker.cpu_s, 3),
             "models": sorted({name for name, _ in self.processor.windows.names()}),
         }
+
+    def ask(self, asked: Asked, timeout_s: float) -> bool:
+        """Have the drift monitor do something; return whether it was done in time."""
+        if self.monitor is None:
+            return False
+        self.monitor.ask(asked)
+        self.recorder.wake.set()
+        return asked.done.wait(timeout_s)
+
+
+def _watched(config: Config) -> tuple[object, ...]:
+    return config.drift, config.model, config.model_version

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 from otelml import _process
 from otelml import environment_variables as env
+from otelml._option_fields import Options
 from otelml._options import (
     Given,
     boolean,
@@ -31,7 +32,6 @@ from otelml.config import (
     LogOptions,
     MetricOptions,
     TraceOptions,
-    _Options,
 )
 from otelml.exceptions import ConfigurationError
 
@@ -41,9 +41,9 @@ else:
     import tomli as tomllib
 
 _logger = logging.getLogger("otelml")
-_Opt = TypeVar("_Opt", bound=_Options)
+_Opt = TypeVar("_Opt", bound=Options)
 
-SIGNALS: dict[str, type[_Options]] = {
+SIGNALS: dict[str, type[Options]] = {
     "traces": TraceOptions,
     "metrics": MetricOptions,
     "logs": LogOptions,

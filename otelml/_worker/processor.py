@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from otelml import _guard, semconv
 from otelml._feedback import FeedbackRecord, RejectedRecord
-from otelml._metrics import Instruments, Sums
+from otelml._metrics import Instruments, Key, Sums
+from otelml._monitor import Monitor
 from otelml._prediction import Runtime, results_of
 from otelml._records.prediction import PredictionRecord
 from otelml._records.request import FailedRequest
 from otelml._spans import LateStage, complete_spans, complete_stage, prediction_attributes
+from otelml._worker.drift import DriftOutput
 from otelml._worker.events import log_prediction, warn
 from otelml._worker.labels import Labels
 from otelml._worker.measurements import Measurements, low_confidences
@@ -25,9 +28,12 @@ class Processor:
     Args:
         runtime: The running parts: options, ids, spans.
         instruments: None where metrics are turned off.
+        monitor: None where drift is turned off.
     """
 
-    def __init__(self, runtime: Runtime, instruments: Instruments | None) -> None:
+    def __init__(
+        self, runtime: Runtime, instruments: Instruments | None, monitor: Monitor | None = None
+    ) -> None:
         config = runtime.config
         self._logs = config.logs
         self._low = config.metrics.low_confidence
@@ -39,6 +45,10 @@ class Processor:
         if instruments is not None:
             self._measurements = Measurements(instruments, config.metrics, self._sums)
         self._warned: set[tuple[str, str]] = set()
+        self._monitor = monitor
+        if monitor is not None:
+            output = DriftOutput(runtime)
+            monitor.on_report, monitor.on_accept = output.report, output.accepted
 
     def handle(self, record: Any) -> None:
         """Take one record."""
@@ -66,16 +76,30 @@ class Processor:
             self._measurements.models.update(before._measurements.models)
         self._warned |= before._warned
 
+    def between(self) -> bool:
+        """Do a slice of the drift monitor's work; return whether there is more."""
+        return self._monitor is not None and self._monitor.work()
+
     def after_fork(self) -> None:
         """Forget what the parent has seen: it reports that itself."""
         self._sums.clear()
         self.windows.clear()
         if self._measurements is not None:
             self._measurements.models.clear()
+        if self._monitor is not None:
+            self._monitor.clear()
 
-    def models(self) -> list[Any]:
-        """Return the attributes of each model seen."""
-        return list(self._measurements.models) if self._measurements is not None else []
+    def models(self) -> list[Key]:
+        """Return the attributes of each model seen, its reference's among them."""
+        seen = list(self._measurements.models) if self._measurements is not None else []
+        if self._monitor is None:
+            return seen
+        return [(*key, *self._reference_of(dict(key))) for key in seen]
+
+    def _reference_of(self, attributes: dict[str, str]) -> Key:
+        model = attributes[semconv.ML_MODEL_NAME], attributes[semconv.ML_MODEL_VERSION]
+        digest, source = self._monitor.reference_of(*model) if self._monitor else ("", "")
+        return ((semconv.ML_REFERENCE_DIGEST, digest), (semconv.ML_REFERENCE_SOURCE, source))
 
     def _prediction(self, record: PredictionRecord) -> None:
         results = results_of(record)
@@ -90,6 +114,8 @@ class Processor:
                 if mismatch is not None:
                     self._measurements.count_mismatch(record, mismatch.reason)
                     problems.append(mismatch.problem)
+        if self._monitor is not None:
+            _guard.call("drift", self._monitor.take, record, results)
         if self._logs.enabled and (
             record.error
             or low_confidences(results, self._low)

@@ -38,6 +38,7 @@ _FEEDBACK_SHARE: Final = {
     "errors": 0.2,
 }
 _BATCH_ROWS: Final = 8
+_OTHER_PEOPLE: Final = 1_000_000  # nobody applies twice: copies would look like a change
 _SLOW_SHARE: Final = 0.6
 _SLOW: Final = {"X-Demo-Slow": semconv.STAGE_FEATURE_EXTRACTION}
 _FAIL: Final = {"X-Demo-Fail": semconv.STAGE_INFERENCE}
@@ -106,7 +107,8 @@ class Plan:
             return Request(phase, self.path, body, headers)
         drifted = phase == "drift"
         if rng.random() < self.batch_share:
-            rows = [_applicant(self.seed, index + i, drifted)[0] for i in range(_BATCH_ROWS)]
+            first, others = index * _BATCH_ROWS, self.seed + _OTHER_PEOPLE
+            rows = [_applicant(others, first + i, drifted)[0] for i in range(_BATCH_ROWS)]
             return Request(phase, f"{self.path}/batch", _encode(rows), headers)
         application, label = _applicant(self.seed, index, drifted)
         if phase == "wrong-labels":

@@ -15,12 +15,19 @@ from types import FrameType
 
 import click
 
+from otelml import environment_variables as env
 from otelml.cli._ports import OWN_PORT
 from otelml.cli._processes import Child, ProcessGroup
 from otelml.exceptions import MissingDependencyError, OtelmlError, PortInUseError
 
 _NEEDS = ("flask", "sklearn", "waitress", "starlette", "grpc", "demo_service")
 _TICK_S = 0.2
+# Phases of the traffic take 20 s: checks come as often, and there is no day to learn from.
+_DRIFT = {
+    env.OTELML_DRIFT_EVERY: "5s",
+    env.OTELML_DRIFT_WINDOW_ROWS: "60",
+    env.OTELML_DRIFT_CALIBRATE_FOR: "0",
+}
 
 
 class _Ended(Exception):  # noqa: N818 - the end of the demo is no error
@@ -123,6 +130,8 @@ def _start(
         "PYTHONUNBUFFERED": "1",
     }
     environment.setdefault("OTEL_METRIC_EXPORT_INTERVAL", "5000")
+    for name, value in _DRIFT.items():
+        environment.setdefault(name, value)
     if viewer is not None:
         ui, http, grpc = viewer
         page = f"http://127.0.0.1:{ui}"

@@ -37,27 +37,30 @@ def distance(reference: Counts, current: Counts, rows: float) -> Distance:
     """Return the distance of two histograms.
 
     Bins too rare for a test are taken together. What is expected of them is the most that the
-    reference allows for, so that one level that it never saw is no finding.
+    reference allows for, so that one level that it never saw is no finding. The last bin is
+    always one of them: it holds what has no bin, and of very many levels the reference kept the
+    ones that it happened to see most.
 
     Args:
-        reference: Rows of the reference in each bin.
+        reference: Rows of the reference in each bin, what has no bin last.
         current: Rows of the window in each bin.
         rows: How many independent rows the window is worth.
 
-    >>> round(distance(np.array([500.0, 500.0]), np.array([60.0, 40.0]), 100).pearson, 3)
-    0.04
+    >>> found = distance(np.array([500.0, 500.0, 0.0]), np.array([60.0, 40.0, 0.0]), 100)
+    >>> round(found.pearson, 3), found.dof
+    (0.04, 1)
     """
     size, count = float(reference.sum()), float(current.sum())
     if size <= 0 or count <= 0:
         return Distance(0.0, 0.0, 0)
     p, q = reference / size, current / count
     rare = p * rows < _EXPECTED_AT_LEAST
-    if rare.any():
-        few = float(reference[rare].sum())
-        most = (few + 2 * math.sqrt(few) + 3) / size
-        seen = float(q[rare].sum())
-        p, q = np.append(p[~rare], max(few / size, min(most, seen))), np.append(q[~rare], seen)
-        p = p / p.sum()
+    rare[-1] = True
+    few = float(reference[rare].sum())
+    most = (few + 2 * math.sqrt(few) + 3) / size
+    seen = float(q[rare].sum())
+    p, q = np.append(p[~rare], max(few / size, min(most, seen))), np.append(q[~rare], seen)
+    p = p / p.sum()
     has = p > 0
     p, q = p[has], q[has]
     pearson = float(((q - p) ** 2 / p).sum())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from otelml.reference.columns import Floats
 from otelml.reference.sample import Counts, Sample
@@ -106,6 +107,11 @@ class LevelBins:
     def count(self, levels: tuple[str, ...]) -> Counts:
         """Return rows in each bin, unseen last."""
         return self.count_levels(Counter(levels))
+
+    def codes(self, levels: tuple[str, ...]) -> npt.NDArray[np.intp]:
+        """Return the number of each level's bin."""
+        place, unseen = self._place, len(self.levels)
+        return np.fromiter((place.get(level, unseen) for level in levels), np.intp, len(levels))
 
     def count_levels(self, levels: Mapping[str, float]) -> Counts:
         """Return rows in each bin, unseen last, from rows of each level."""

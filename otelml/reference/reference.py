@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class Reference:
         """Rows it was made from."""
         return max((feature.rows for feature in self.features.values()), default=0)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """A digest of all but the time of making: two of the same rows have the same one."""
         return file.digest(file.to_document(self))

@@ -33,7 +33,13 @@ def test_saved_model_loads(model, tmp_path):
     rows = generate(50, 99).applications
     assert loaded.metadata == model.metadata
     assert np.array_equal(loaded.pipeline.predict_proba(rows), model.pipeline.predict_proba(rows))
-    assert sorted(p.name for p in (tmp_path / "deep").iterdir()) == ["loan.joblib", "loan.json"]
+    assert sorted(p.name for p in (tmp_path / "deep").iterdir()) == [
+        "loan.joblib",
+        "loan.json",
+        "loan.reference.json",
+    ]
+    assert loaded.reference is not None
+    assert loaded.reference.digest == model.reference.digest
 
 
 def test_command_trains_and_saves(tmp_path, capsys):
