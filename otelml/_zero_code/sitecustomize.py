@@ -25,7 +25,7 @@ def _start() -> None:
             "install it there, or start that command without otelml run\n"
         )
         return
-    from otelml._startup.distro import start
+    from otelml._startup.start import start
 
     start()
 

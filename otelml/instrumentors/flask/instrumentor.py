@@ -21,12 +21,12 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from flask import Flask, request
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from werkzeug.exceptions import HTTPException
 
 from otelml import _guard, semconv
 from otelml._prediction import current_runtime
 from otelml._requests import RequestScope, begin_request, end_request
+from otelml.instrumentors.base import Instrumentor
 from otelml.instrumentors.flask.http import HttpInstrumentation, prefer_stable_conventions
 from otelml.instrumentors.patch import Patches
 
@@ -46,7 +46,7 @@ _OPTIONS = (
 _logger = logging.getLogger("otelml")
 
 
-class FlaskMLInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # it has no types
+class FlaskMLInstrumentor(Instrumentor):
     """Instruments every Flask application of the process.
 
     ``instrument()`` takes ``app``, an application to instrument at once, and the options of

@@ -23,14 +23,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry._logs import LogRecord
+from opentelemetry._logs import LogRecord, NoOpLogger, SeverityNumber, get_logger
 from opentelemetry.context import get_current
-from opentelemetry.instrumentation.log_utils import std_to_otel
-from opentelemetry.instrumentation.logging.handler import LoggingHandler
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from otelml import _guard
 from otelml._state import ProcessState
+from otelml._suppression import is_suppressed
 from otelml.instrumentors.logging.json_lines import StdoutHandler, exception_of, parts_of, put
 from otelml.instrumentors.patch import Patches
 from otelml.semconv import SERVICE_NAME
@@ -50,7 +48,7 @@ _MAX_ATTRIBUTES = 128  # the specification's default limit
 _SEVERITY_TEXT = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 
 
-class OtlpHandler(LoggingHandler):  # type: ignore[misc] # upstream has no types
+class OtlpHandler(logging.Handler):
     """Emits records as OpenTelemetry log records; nothing that a record holds makes it raise.
 
     Args:
@@ -58,7 +56,8 @@ class OtlpHandler(LoggingHandler):  # type: ignore[misc] # upstream has no types
     """
 
     def __init__(self, logger_provider: LoggerProvider) -> None:
-        super().__init__(logger_provider=logger_provider)
+        super().__init__()
+        self._provider = logger_provider
 
     def _translate(self, record: logging.LogRecord) -> LogRecord:
         message, extras, event = parts_of(record)
@@ -70,7 +69,7 @@ class OtlpHandler(LoggingHandler):  # type: ignore[misc] # upstream has no types
             observed_timestamp=time.time_ns(),
             context=get_current(),
             severity_text=_SEVERITY_TEXT.get(record.levelname, str(record.levelname)),
-            severity_number=std_to_otel(record.levelno),
+            severity_number=severity_of(record.levelno),
             body=message,
             attributes=_folded(attributes),
             event_name=event,
@@ -82,12 +81,25 @@ class OtlpHandler(LoggingHandler):  # type: ignore[misc] # upstream has no types
             return
         _exporting.active = True
         try:
-            _guard.call("log export", super().emit, record)
+            _guard.call("log export", self._send, record)
         finally:
             _exporting.active = False
 
+    def _send(self, record: logging.LogRecord) -> None:
+        logger = get_logger(record.name, logger_provider=self._provider)
+        if not isinstance(logger, NoOpLogger):
+            logger.emit(self._translate(record))
+
     def flush(self) -> None:
         """Do nothing: the provider is flushed with the other signals, under one budget."""
+
+
+def severity_of(level: int) -> SeverityNumber:
+    """Return OpenTelemetry's number for a level of logging: four steps in each ten levels."""
+    if level < logging.DEBUG:
+        return SeverityNumber.UNSPECIFIED
+    tens, ones = divmod(min(level, logging.CRITICAL + 3), 10)
+    return SeverityNumber(1 + 4 * tens + min(ones, 3))
 
 
 def _folded(attributes: dict[str, Any]) -> dict[str, Any]:
@@ -157,7 +169,7 @@ class _Active:
             self._otlp is not None
             and record.levelno >= self._level
             and not _is_of_opentelemetry(record)
-            and is_instrumentation_enabled()
+            and not is_suppressed(get_current())
             and not any(is_otel_handler(handler) for handler in _root.handlers)
         ):
             self._otlp.emit(record)
