@@ -17,6 +17,7 @@ from otelml._metrics import observe
 from otelml._providers import globals as _globals
 from otelml._providers import resource as _resource
 from otelml._providers.batch import Batcher
+from otelml._providers.encode import forget_envelopes
 from otelml._providers.metrics import PushReader, forget_parent
 from otelml._providers.stats import QUEUE_FULL, SHUTDOWN, Stats
 
@@ -195,12 +196,13 @@ class Providers:
         parent, self._pid = self._pid, os.getpid()
         changed = _resource.child_resource(self.resource, parent)
         self.resource = self.resource.merge(changed)
+        forget_envelopes()
         for signal in self.signals.values():
             signal.stats.reset()
             if not signal.owned:
                 continue
             provider: Any = signal.provider
-            _guard.call("fork", provider._update_resource, changed)  # noqa: SLF001 - no public way
+            _guard.call("fork", _resource.update_resource, provider, changed)
             for pipe in signal.pipes:
                 _guard.call("fork", pipe.after_fork)
             if isinstance(provider, MeterProvider):
