@@ -66,6 +66,11 @@ class BoundStream:
         self._misses = 0
         self._look_in = 0
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether measurements go straight to the aggregations."""
+        return bool(self._aggregates)
+
     def write(self, amount: float, time_ns: int, span: trace.Span | None) -> None:
         """Record ``amount``; ``span`` gives its exemplar the ids."""
         consumer = self._consumer

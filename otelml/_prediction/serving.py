@@ -23,9 +23,7 @@ def is_not_serving(current: context.Context) -> bool:
 
 def is_suppressed(current: context.Context) -> bool:
     """Whether ``not_serving`` or OpenTelemetry's ``suppress_instrumentation`` does."""
-    return bool(current) and (
-        _NOT_SERVING in current or _suppression.is_suppressed(current)
-    )
+    return bool(current) and (_NOT_SERVING in current or _suppression.is_suppressed(current))
 
 
 class not_serving:  # noqa: N801 - read as a verb, `with not_serving()`

@@ -12,10 +12,12 @@ from otelml._providers.environment import (
     shown,
 )
 from otelml._providers.providers import Providers
+from otelml._providers.self_check import check_fast_paths
 
 __all__ = [
     "SIGNALS",
     "Providers",
+    "check_fast_paths",
     "configure_providers",
     "create_providers",
     "exporter_names",

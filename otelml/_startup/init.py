@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from otelml import _guard
+from otelml import _fast_paths, _guard
 from otelml._prediction import current_runtime
 from otelml._state import ProcessState
 from otelml.config import (
@@ -40,7 +40,7 @@ class Telemetry:
 
     def __init__(self, config: Config, app: Any = None) -> None:
         from otelml import instrumentors
-        from otelml._providers import configure_providers, create_providers
+        from otelml._providers import check_fast_paths, configure_providers, create_providers
         from otelml._startup import hosts
         from otelml._startup.lifecycle import Lifecycle
         from otelml._startup.pipeline import Pipeline
@@ -50,6 +50,7 @@ class Telemetry:
         _guard.call("uwsgi", hosts.hold_threads)
         self._providers = create_providers(config)
         configure_providers(self._providers)
+        _guard.call("self-check", check_fast_paths)
         self._pipeline = Pipeline(config, self._providers)
         self._pipeline.start()
         self._instrumented = instrumentors.instrument(config, self._providers, app)
@@ -112,6 +113,7 @@ class Telemetry:
             "instrumented": list(self._instrumented),
             "signals": _guard.call("status", self._providers.status) or {},
             "worker": self._pipeline.status(),
+            "fast_paths_off": _fast_paths.all_off(),
             "errors": dict(_guard.errors),
             "last_errors": dict(_guard.last_error),
         }

@@ -14,6 +14,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -117,8 +118,9 @@ class _Host:
                 steady = _steady(read) if metric.name in _SHARES else read
                 observe(meter, metric, self._available(metric.name, steady))
         # Without a first reading, the first collection would be all zeros.
-        _guard.quietly(lambda: psutil.cpu_times_percent(percpu=True))
-        _guard.quietly(lambda: self._process.cpu_percent())
+        with suppress(*_UNAVAILABLE):
+            psutil.cpu_times_percent(percpu=True)
+            self._process.cpu_percent()
 
     def _available(self, name: str, read: _Read) -> _Read:
         """Leave out what cannot be read here."""
