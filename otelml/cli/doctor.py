@@ -27,6 +27,7 @@ def examine(app: str | None, timeout_s: float) -> Iterator[Finding]:
         timeout_s: Seconds that an endpoint may take.
     """
     yield from installation.check_versions()
+    yield installation.check_shortcuts()
     yield from installation.check_settings(os.environ)
     yield from installation.check_double_instrumentation(os.environ)
     yield installation.check_log_settings(os.environ)
