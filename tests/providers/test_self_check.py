@@ -23,7 +23,6 @@ EVERY_METRIC = {
     "ml.predictions",
     "ml.prediction.rows",
     "ml.prediction.confidence",
-    "ml.prediction.active",
     "ml.model.info",
     "ml.feature.last",
     "ml.feature.min",
