@@ -11,6 +11,7 @@ from otelml.exceptions import OtelmlError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _NAME = "demo_service"
+_MODEL = "DEMO_MODEL_DIR"
 
 
 def demo_folder() -> Path:
@@ -28,10 +29,26 @@ def demo_folder() -> Path:
     )
 
 
-def importable(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment whose processes find ``demo_service`` before any other of its name."""
-    paths = [str(folder), *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
-    return {**environment, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
+def environment_of(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment whose processes find ``demo_service`` before any other of its name.
+
+    An installed demo keeps its model with the user: where packages are may not be written to.
+
+    Args:
+        folder: What :func:`demo_folder` returned.
+        given: The variables to begin with.
+    """
+    paths = [str(folder), *filter(None, given.get("PYTHONPATH", "").split(os.pathsep))]
+    environment = {**given, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
+    if folder.parent == _PACKAGE and not given.get(_MODEL):
+        cache = given.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+        environment[_MODEL] = str(Path(cache) / "otelml" / "demo-model")
+    return environment
+
+
+def model_folder(environment: Mapping[str, str]) -> Path | None:
+    """Return where the demo's model is, or None for the place beside the service."""
+    return Path(environment[_MODEL]) if environment.get(_MODEL) else None
 
 
 def import_from(folder: Path) -> None:

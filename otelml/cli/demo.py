@@ -15,7 +15,7 @@ from types import FrameType
 
 import click
 
-from otelml.cli._demo_files import demo_folder, import_from, importable
+from otelml.cli._demo_files import demo_folder, environment_of, import_from, model_folder
 from otelml.cli._processes import Child, ProcessGroup
 from otelml.exceptions import MissingDependencyError, OtelmlError, PortInUseError
 
@@ -50,12 +50,13 @@ def _train(folder: Path) -> None:
     import_from(folder)
     from demo_service import artifact
 
-    if artifact.exists():
+    environment = environment_of(folder, os.environ)
+    if artifact.exists(model_folder(environment)):
         return
     click.echo("training the demo model (20,000 loan applications) …")
     done = subprocess.run(
         [sys.executable, "-m", "demo_service.train"],
-        env=importable(folder, os.environ),
+        env=environment,
         check=False,
     )
     if done.returncode:
@@ -114,7 +115,7 @@ def _start(
     traffic: tuple[str, float] | None,
 ) -> Child | None:
     environment = {
-        **importable(demo_folder(), os.environ),
+        **environment_of(demo_folder(), os.environ),
         "OTEL_EXPORTER_OTLP_ENDPOINT": target,
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "DEMO_FAULTS": "1",
