@@ -122,8 +122,9 @@ class BoundStream:
             and all(hasattr(each, name) for each in bound for name in _HISTOGRAM_PARTS)
         ):
             added = [_guard.quietly(_prepared, each, rest) for each in bound]
-            if None not in added:
-                for add in added:
+            ready = [add for add in added if add is not None]
+            if len(ready) == len(bound):
+                for add in ready:
                     add()
                 return
             _fast_paths.turn_off(_fast_paths.HISTOGRAMS, "a histogram's parts are not as known")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from otelml._providers.prometheus import PrometheusServer
 
-    Source = Callable[[], Iterable[tuple[float, dict[str, str]]]]
+    Source = Callable[[], Iterable[tuple[float, Mapping[str, Any]]]]
 
 _logger = logging.getLogger("otelml")
 _ITEMS = {"traces": "spans", "metrics": "data points", "logs": "log records"}
@@ -228,7 +228,7 @@ class Providers:
             dropped: Further items that were not delivered, of those that came before the queues.
         """
 
-        def lost() -> Iterable[tuple[float, dict[str, str]]]:
+        def lost() -> Iterable[tuple[float, Mapping[str, Any]]]:
             for name, signal in self.signals.items():
                 for reason, count in signal.dropped().items():
                     yield count, {semconv.OTELML_SIGNAL: name, semconv.OTELML_REASON: reason}

@@ -7,7 +7,7 @@ from typing import Any
 
 from opentelemetry.instrumentation.distro import BaseDistro
 
-from otelml._startup.start import has_started
+from otelml._startup.init import is_running
 
 __all__ = ["OtelmlDistro"]
 
@@ -23,5 +23,5 @@ class OtelmlDistro(BaseDistro):  # type: ignore[misc] # upstream has no types
 
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:
         """Start the instrumentor of an entry point, unless ``init`` has seen to it."""
-        if not (has_started() and entry_point.name in _OF_INIT):
+        if not (is_running() and entry_point.name in _OF_INIT):
             super().load_instrumentor(entry_point, **kwargs)

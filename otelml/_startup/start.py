@@ -13,14 +13,13 @@ from os import environ
 from typing import Any, Protocol
 
 from otelml import _guard
-from otelml._state import ProcessState
+from otelml._startup.init import is_running
 from otelml.exceptions import OtelmlError
 
-__all__ = ["OtelmlConfigurator", "has_started", "start"]
+__all__ = ["OtelmlConfigurator", "start"]
 
 _logger = logging.getLogger("otelml")
 _DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
-_started: ProcessState[bool] = ProcessState(False)
 
 
 class _Distro(Protocol):
@@ -38,19 +37,12 @@ class OtelmlConfigurator:
             otelml.init()
         except OtelmlError as error:
             print(f"otelml: not started: {error}", file=sys.stderr)  # noqa: T201 - logging is not set up
-            return
-        _started.value = True
-
-
-def has_started() -> bool:
-    """Whether the configurator has started otelml in this process."""
-    return _started.value
 
 
 def start() -> None:
     """Initialise otelml and start all further instrumentors that are installed."""
     OtelmlConfigurator().configure()
-    if not _started.value or not _has_contrib():
+    if not is_running() or not _has_contrib():
         return  # every other instrumentor is built on contrib's base
     from otelml._startup.distro import OtelmlDistro
 

@@ -40,5 +40,5 @@ def test_an_installed_one_is_inside_the_package(monkeypatch, tmp_path):
 def test_where_it_is_missing_that_is_said(monkeypatch, tmp_path):
     """With what to do; a package of that name from somewhere else is not taken."""
     monkeypatch.setattr(_demo_files, "_PACKAGE", tmp_path / "otelml")
-    with pytest.raises(OtelmlError, match="has no demo service.*pip install"):
+    with pytest.raises(OtelmlError, match=r"has no demo service.*pip install"):
         _demo_files.demo_folder()
