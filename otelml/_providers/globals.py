@@ -33,7 +33,7 @@ def retire(provider: Any) -> None:
     if getattr(module, name) is provider:
         # Some SDKs ask it for a meter with each new tracer provider, and complain each time.
         _clear("metrics")
-        proxy = getattr(module, "_PROXY_METER_PROVIDER", None)
+        proxy: Any = getattr(module, "_PROXY_METER_PROVIDER", None)
         if getattr(proxy, "_real_meter_provider", None) is provider:
             proxy._real_meter_provider = None  # noqa: SLF001 - as the API has it before the first one
 
