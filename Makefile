@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-stack lint bench bench-quick generate engines stack demo-stack
+.PHONY: help demo test test-all test-versions test-installs test-stack lint bench bench-quick generate engines stack demo-stack
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,13 @@ test: $(VENV)/.installed-dev  ## Run the quick tests (installs Chromium by apt-g
 
 test-all: $(VENV)/.installed-dev  ## Run the slow tests that `make test` leaves out
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not stack" $(ARGS)
+	$(MAKE) test-versions ARGS=
+
+test-versions: $(VENV)/.installed-dev  ## Run quick tests with the lowest, middle and newest versions (ARGS=--all: each SDK)
+	$(BIN)/python -m tests.installs.versions $(ARGS)
+
+test-installs: $(VENV)/.installed-dev  ## Install a small service with each Python, pip and uv there is, and count what it sends
+	$(BIN)/python -m tests.installs.matrix $(ARGS)
 
 test-stack: $(VENV)/.installed-dev  ## Run the tests that need the real engines
 	@$(PYTHON) -m engines.build

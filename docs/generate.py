@@ -29,16 +29,19 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def telemetry() -> str:
     """Return ``docs/telemetry.md``."""
-    metrics = [
-        (
-            f"`{m.name}`",
-            m.kind.value.replace("_", " "),
-            f"`{m.unit}`",
-            m.description,
-            ", ".join(f"`{a}`" for a in m.attributes),
-        )
-        for m in semconv.METRICS
-    ]
+    metrics, host = (
+        [
+            (
+                f"`{m.name}`",
+                m.kind.value.replace("_", " "),
+                f"`{m.unit}`" if m.unit else "",
+                m.description,
+                ", ".join(f"`{a}`" for a in m.attributes),
+            )
+            for m in which
+        ]
+        for which in (semconv.METRICS, semconv.HOST_METRICS)
+    )
     buckets = [
         (f"`{m.name}`", ", ".join(f"{b:g}" for b in m.buckets))
         for m in semconv.METRICS
@@ -46,7 +49,10 @@ def telemetry() -> str:
     ]
     source = inspect.getsource(semconv)
     names = re.findall(r'^([A-Z0-9_]+): Final = "([a-z_]+\.[a-z_.]+)"', source, re.MULTILINE)
-    attributes = sorted({value for name, value in names if not name.startswith(("EVENT", "SPAN"))})
+    attributes = sorted(
+        {value for name, value in names if not name.startswith(("EVENT", "SPAN"))}
+        - {m.name for m in semconv.HOST_METRICS}
+    )
     events = [value for name, value in names if name.startswith("EVENT")] + [
         semconv.EVENT_EXCEPTION
     ]
@@ -73,6 +79,15 @@ def telemetry() -> str:
                 "An attribute that does not apply is left out. Each instrument has a bounded "
                 f"number of streams; what is too many folds into `{semconv.OVERFLOW_VALUE}` and is "
                 f"counted in `{semconv.OTELML_CARDINALITY_OVERFLOW.name}`."
+            ),
+            "",
+            "### Process and host",
+            "",
+            _table(("name", "kind", "unit", "what it says", "by"), host),
+            (
+                "Names and units are OpenTelemetry's own. What the platform or a container does "
+                "not tell is left out; `OTEL_PYTHON_SYSTEM_METRICS_EXCLUDED_METRICS` leaves out "
+                "more, by patterns."
             ),
             "",
             "### Buckets",

@@ -79,7 +79,7 @@ def test_broad_excepts_are_in_the_guard():
 
 
 DATA_TYPES = {"_records", "_prediction.tokens", "_feedback.records"}
-LAZY = {"_startup.pipeline", "_startup.distro"}  # they bring the SDK and contrib with them
+LAZY = {"_startup.pipeline", "_startup.start"}  # they bring the SDK and contrib with them
 DOORS = DATA_TYPES | LAZY
 """What may be imported by name; all else goes by what a room exports."""
 

@@ -11,6 +11,7 @@ from otelml import _guard, _threads, semconv
 from otelml._cost import cost_explorer
 from otelml._cost.cost_explorer import CostError
 from otelml._cost.spent import Spent
+from otelml._suppression import suppressed
 from otelml.exceptions import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -102,10 +103,8 @@ class Costs:
             wait_s = self._options.aws_interval_s if found else _RETRY_S
 
     def _look(self) -> bool:
-        from opentelemetry.instrumentation.utils import suppress_instrumentation
-
         try:
-            with suppress_instrumentation():
+            with suppressed():
                 client = self._create_client()
                 rate = cost_explorer.hourly_rate(client, self._options, self._today())
         except CostError as error:

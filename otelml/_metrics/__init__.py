@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from otelml._metrics.bound import BoundStream
 from otelml._metrics.cardinality import Key, StreamCap, overflow
 from otelml._metrics.instruments import Capped, Instruments, create_instrument, create_meter
 from otelml._metrics.keys import model_key, variant_key
@@ -9,6 +10,7 @@ from otelml._metrics.observed import Source, States, observe, observe_self, obse
 from otelml._metrics.sums import Sums
 
 __all__ = [
+    "BoundStream",
     "Capped",
     "Instruments",
     "Key",

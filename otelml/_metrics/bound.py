@@ -3,8 +3,8 @@
 Recording through the API cleans and hashes the attributes each time, which is most of its cost;
 the worker records the same few streams over and over. A :class:`BoundStream` looks the stream's
 aggregations up once and hands later measurements to them: the same objects, so temporality,
-views, readers and exemplars are the SDK's own. Where anything looks otherwise than expected
-(another SDK, a foreign meter), measurements go through the API.
+views, readers and exemplars are the SDK's own. Where anything is otherwise than expected (another
+SDK, a foreign meter), or fails, measurements go through the API.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ import numpy.typing as npt
 from opentelemetry import trace
 from opentelemetry.context import Context
 
+from otelml import _fast_paths, _guard
+
 _NO_CONTEXT = Context()
 _EXEMPLAR_INTERVAL_NS = 100_000_000
 _FEW = 16
+_RAREST_LOOK = 1024
 _HISTOGRAM_PARTS = ("_boundaries", "_lock", "_value", "_sum", "_min", "_max", "_record_min_max")
 
 
@@ -45,7 +48,7 @@ class BoundStream:
 
     __slots__ = (
         "_aggregates", "_attributes", "_boundaries", "_consumer", "_filter", "_instrument",
-        "_offered", "_storages", "_write",
+        "_look_in", "_misses", "_offered", "_storages", "_write",
     )  # fmt: skip
 
     def __init__(
@@ -60,16 +63,33 @@ class BoundStream:
         self._storages: Any = None
         self._aggregates: list[Any] = []
         self._filter: Any = None
+        self._misses = 0
+        self._look_in = 0
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether measurements go straight to the aggregations."""
+        return bool(self._aggregates)
 
     def write(self, amount: float, time_ns: int, span: trace.Span | None) -> None:
         """Record ``amount``; ``span`` gives its exemplar the ids."""
         consumer = self._consumer
         storages = getattr(consumer, "_reader_storages", None)
         if storages is None or storages is not self._storages or not self._aggregates:
-            context = trace.set_span_in_context(span, _NO_CONTEXT) if span is not None else None
-            self._write(amount, self._attributes, context)
-            self._bind(consumer, storages)
+            self._write_by_api(amount, span)
+            if storages is not None and not _fast_paths.is_off(_fast_paths.METRICS):
+                self._look(consumer, storages)
             return
+        if not _guard.quietly(self._write_bound, amount, time_ns, span, default=False):
+            _fast_paths.turn_off(_fast_paths.METRICS, "an aggregation refused a measurement")
+            self._aggregates = []
+            self._write_by_api(amount, span)
+
+    def _write_by_api(self, amount: float, span: trace.Span | None) -> None:
+        context = trace.set_span_in_context(span, _NO_CONTEXT) if span is not None else None
+        self._write(amount, self._attributes, context)
+
+    def _write_bound(self, amount: float, time_ns: int, span: trace.Span | None) -> bool:
         within, sampled = _NO_CONTEXT, False
         if span is not None and self._is_due(amount, time_ns):
             within = trace.set_span_in_context(span, _NO_CONTEXT)
@@ -77,6 +97,7 @@ class BoundStream:
         measured = _Measured(amount, time_ns, self._instrument, within, self._attributes)
         for aggregate in self._aggregates:
             aggregate(measured, sampled)
+        return True
 
     def write_all(
         self, amounts: npt.NDArray[np.float64], time_ns: int, span: trace.Span | None
@@ -95,12 +116,20 @@ class BoundStream:
         if not len(rest):
             return
         bound = [aggregate.__self__ for aggregate in self._aggregates]
-        if bound and all(hasattr(each, name) for each in bound for name in _HISTOGRAM_PARTS):
-            for aggregation in bound:
-                _add_all(aggregation, rest)
-        else:
-            for amount in rest.tolist():
-                self.write(amount, time_ns, span)
+        if (
+            bound
+            and not _fast_paths.is_off(_fast_paths.HISTOGRAMS)
+            and all(hasattr(each, name) for each in bound for name in _HISTOGRAM_PARTS)
+        ):
+            added = [_guard.quietly(_prepared, each, rest) for each in bound]
+            ready = [add for add in added if add is not None]
+            if len(ready) == len(bound):
+                for add in ready:
+                    add()
+                return
+            _fast_paths.turn_off(_fast_paths.HISTOGRAMS, "a histogram's parts are not as known")
+        for amount in rest.tolist():
+            self.write(amount, time_ns, span)
 
     def _is_due(self, amount: float, time_ns: int) -> bool:
         """Whether a bucket may have a new exemplar: ten a second are more than anyone reads."""
@@ -110,47 +139,63 @@ class BoundStream:
         self._offered[bucket] = time_ns
         return True
 
-    def _bind(self, consumer: Any, storages: Any) -> None:
-        self._storages = storages
-        self._aggregates = []
-        try:
-            found = [
-                match._attributes_aggregation[_key(match, self._attributes)].aggregate  # noqa: SLF001 - see the module
-                for storage in storages.values()
-                for match in storage._instrument_view_instrument_matches[self._instrument]  # noqa: SLF001 - as above
-            ]
-            self._filter = consumer._sdk_config.exemplar_filter.should_sample  # noqa: SLF001 - as above
-        except (AttributeError, KeyError, TypeError):
-            self._storages = None  # try again: the API has the last word until then
+    def _look(self, consumer: Any, storages: Any) -> None:
+        """Look for the aggregations, less and less often where they are not found."""
+        if self._look_in > 0:
+            self._look_in -= 1
             return
-        self._aggregates = found
-        self._boundaries = getattr(found[0].__self__, "_boundaries", ()) if found else ()
+        found = _guard.quietly(self._found, consumer, storages)
+        if not found:
+            self._misses += 1
+            self._look_in = min(2**self._misses, _RAREST_LOOK)
+            return
+        self._misses = 0
+        self._storages = storages
+        self._aggregates, self._filter, self._boundaries = found
+
+    def _found(self, consumer: Any, storages: Any) -> tuple[list[Any], Any, Sequence[float]] | None:
+        found = [
+            _aggregation(match, self._attributes).aggregate
+            for storage in storages.values()
+            for match in storage._instrument_view_instrument_matches[self._instrument]  # noqa: SLF001 - see the module
+        ]
+        ask = consumer._sdk_config.exemplar_filter.should_sample  # noqa: SLF001 - as above
+        return (found, ask, getattr(found[0].__self__, "_boundaries", ())) if found else None
 
 
-def _add_all(aggregation: Any, amounts: npt.NDArray[np.float64]) -> None:
-    """Do what an explicit-bucket histogram does for each amount, for all of them."""
-    places = np.searchsorted(aggregation._boundaries, amounts, side="left")  # noqa: SLF001 - see the module
-    counts = np.bincount(places, minlength=len(aggregation._boundaries) + 1).tolist()  # noqa: SLF001 - as above
-    with aggregation._lock:  # noqa: SLF001 - as above
-        if aggregation._value is None:  # noqa: SLF001 - as above
-            aggregation._value = [0] * len(counts)  # noqa: SLF001 - as above
-        aggregation._value = [a + b for a, b in zip(aggregation._value, counts, strict=True)]  # noqa: SLF001 - as above
-        aggregation._sum += float(amounts.sum())  # noqa: SLF001 - as above
-        if aggregation._record_min_max:  # noqa: SLF001 - as above
-            aggregation._min = min(aggregation._min, float(amounts.min()))  # noqa: SLF001 - as above
-            aggregation._max = max(aggregation._max, float(amounts.max()))  # noqa: SLF001 - as above
+def _prepared(aggregation: Any, amounts: npt.NDArray[np.float64]) -> Callable[[], None]:
+    """Return what does to an explicit-bucket histogram what each amount does, for all of them.
+
+    All that may fail on a histogram of another making is done before anything is changed.
+    """
+    boundaries = aggregation._boundaries  # noqa: SLF001 - see the module
+    places = np.searchsorted(boundaries, amounts, side="left")
+    counts = np.bincount(places, minlength=len(boundaries) + 1).tolist()
+    least, most, total = float(amounts.min()), float(amounts.max()), float(amounts.sum())
+    lock, value = aggregation._lock, aggregation._value  # noqa: SLF001 - as above
+    if value is not None and len(value) != len(counts):
+        raise ValueError("another number of buckets")
+    if not (hasattr(lock, "__enter__") and aggregation._sum + total is not None):  # noqa: SLF001 - as above
+        raise TypeError("another lock")
+
+    def add() -> None:
+        with lock:
+            before = aggregation._value or [0] * len(counts)  # noqa: SLF001 - as above
+            aggregation._value = [a + b for a, b in zip(before, counts, strict=True)]  # noqa: SLF001 - as above
+            aggregation._sum += total  # noqa: SLF001 - as above
+            if aggregation._record_min_max:  # noqa: SLF001 - as above
+                aggregation._min = min(aggregation._min, least)  # noqa: SLF001 - as above
+                aggregation._max = max(aggregation._max, most)  # noqa: SLF001 - as above
+
+    return add
 
 
-def _key(match: Any, attributes: dict[str, str]) -> Any:
+def _aggregation(match: Any, attributes: dict[str, str]) -> Any:
+    """Return the aggregation of a stream, whatever form its key has in this SDK."""
     if match._view._attribute_keys is not None:  # noqa: SLF001 - a view that drops attributes
         raise KeyError
-    values = match._attributes_aggregation  # noqa: SLF001 - see the module
-    for key in values:
-        if dict(_pairs(key)) == attributes:
-            return key
+    # The newest is at the end: a stream is looked for when it has just been made.
+    for aggregation in reversed(list(match._attributes_aggregation.values())):  # noqa: SLF001 - see the module
+        if aggregation._attributes == attributes:  # noqa: SLF001 - as above
+            return aggregation
     raise KeyError
-
-
-def _pairs(key: Any) -> list[tuple[str, str]]:
-    _, pairs = key
-    return [(name, value) for name, (_, value) in pairs]

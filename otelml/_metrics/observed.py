@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
@@ -13,7 +13,7 @@ from otelml._features import Summary
 from otelml._metrics.cardinality import Key, overflow
 from otelml.semconv import Kind, Metric
 
-Source = Callable[[], Iterable[tuple[float, dict[str, str]]]]
+Source = Callable[[], Iterable[tuple[float, Mapping[str, Any]]]]
 
 
 class States(NamedTuple):

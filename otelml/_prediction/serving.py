@@ -10,10 +10,10 @@ from typing import Any
 
 from opentelemetry import context
 
+from otelml import _suppression
 from otelml._prediction.context import PREDICTS, detach
 
 _NOT_SERVING = context.create_key("otelml-not-serving")
-_SUPPRESSED = ("suppress_instrumentation", context._SUPPRESS_INSTRUMENTATION_KEY)  # noqa: SLF001 - the one that utils sets  # pyright: ignore[reportPrivateUsage]
 
 
 def is_not_serving(current: context.Context) -> bool:
@@ -23,9 +23,7 @@ def is_not_serving(current: context.Context) -> bool:
 
 def is_suppressed(current: context.Context) -> bool:
     """Whether ``not_serving`` or OpenTelemetry's ``suppress_instrumentation`` does."""
-    return bool(current) and (
-        _NOT_SERVING in current or any(current.get(key) for key in _SUPPRESSED)
-    )
+    return bool(current) and (_NOT_SERVING in current or _suppression.is_suppressed(current))
 
 
 class not_serving:  # noqa: N801 - read as a verb, `with not_serving()`

@@ -13,11 +13,13 @@ from otelml._providers.environment import (
 )
 from otelml._providers.providers import Providers
 from otelml._providers.renew import renew_providers
+from otelml._providers.self_check import check_fast_paths
 
 __all__ = [
     "SIGNALS",
     "Providers",
     "check_environment",
+    "check_fast_paths",
     "configure_providers",
     "create_providers",
     "exporter_names",

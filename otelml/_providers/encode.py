@@ -16,6 +16,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind
 
+from otelml import _fast_paths, _guard
 from otelml._spans import SharedAttributes
 
 _KINDS = {
@@ -158,10 +159,7 @@ def _status(status: Any) -> bytes:
 
 
 def _encode_one(span: ReadableSpan) -> bytes:
-    try:
-        fast = _encode_fast(span)
-    except (UnicodeEncodeError, AttributeError, OverflowError, struct.error):
-        fast = None
+    fast = None if _fast_paths.is_off(_fast_paths.ENCODING) else _guard.quietly(_encode_fast, span)
     if fast is not None:
         return _field(b"\x12", fast)
     request = encode_spans([span])
@@ -184,6 +182,11 @@ def _envelope(
         _field(b"\x0a", scope.scope.SerializeToString()),
         _field(b"\x1a", texts[1]) if texts[1] else b"",
     )
+
+
+def forget_envelopes() -> None:
+    """Encode resources and scopes anew: in a child they are the same objects with other values."""
+    _envelope.cache_clear()
 
 
 class _Holder:

@@ -29,6 +29,19 @@ _UNSET = ("Proxy", "_Proxy")
 def retire(provider: Any) -> None:
     """Remember that a provider of ours has been shut down: the next one may take its place."""
     _retired.add(provider)
+    module, name, _ = _PLACES["metrics"]
+    if getattr(module, name) is provider:
+        # Some SDKs ask it for a meter with each new tracer provider, and complain each time.
+        _clear("metrics")
+        proxy: Any = getattr(module, "_PROXY_METER_PROVIDER", None)
+        if getattr(proxy, "_real_meter_provider", None) is provider:
+            proxy._real_meter_provider = None  # noqa: SLF001 - as the API has it before the first one
+
+
+def _clear(signal: str) -> None:
+    module, name, _ = _PLACES[signal]
+    setattr(module, name, None)
+    setattr(module, f"{name}_SET_ONCE", Once())
 
 
 def configured(signal: str) -> Any:
@@ -58,7 +71,6 @@ def put(signal: str, provider: Any) -> Any:
     module, name, setter = _PLACES[signal]
     if getattr(module, name) in _retired:
         # The API lets a provider be set once, which would leave init after shutdown without one.
-        setattr(module, name, None)
-        setattr(module, f"{name}_SET_ONCE", Once())
+        _clear(signal)
     setter(provider)
     return provider

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from otelml._metrics import observe
 from otelml._providers import globals as _globals
 from otelml._providers import resource as _resource
 from otelml._providers.batch import Batcher
+from otelml._providers.encode import forget_envelopes
 from otelml._providers.metrics import PushReader, forget_parent
 from otelml._providers.stats import QUEUE_FULL, SHUTDOWN, Stats
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from otelml._providers.prometheus import PrometheusServer
 
-    Source = Callable[[], Iterable[tuple[float, dict[str, str]]]]
+    Source = Callable[[], Iterable[tuple[float, Mapping[str, Any]]]]
 
 _logger = logging.getLogger("otelml")
 _DISCARD_S = 1.0
@@ -204,12 +205,13 @@ class Providers:
         parent, self._pid = self._pid, os.getpid()
         changed = _resource.child_resource(self.resource, parent)
         self.resource = self.resource.merge(changed)
+        forget_envelopes()
         for signal in self.signals.values():
             signal.stats.reset()
             if not signal.owned:
                 continue
             provider: Any = signal.provider
-            _guard.call("fork", provider._update_resource, changed)  # noqa: SLF001 - no public way
+            _guard.call("fork", _resource.update_resource, provider, changed)
             for pipe in signal.pipes:
                 _guard.call("fork", pipe.after_fork)
             if isinstance(provider, MeterProvider):
@@ -235,7 +237,7 @@ class Providers:
             dropped: Further items that were not delivered, of those that came before the queues.
         """
 
-        def lost() -> Iterable[tuple[float, dict[str, str]]]:
+        def lost() -> Iterable[tuple[float, Mapping[str, Any]]]:
             for name, signal in self.signals.items():
                 for reason, count in signal.dropped().items():
                     yield count, {semconv.OTELML_SIGNAL: name, semconv.OTELML_REASON: reason}

@@ -12,9 +12,8 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from opentelemetry.instrumentation.utils import suppress_instrumentation
-
 from otelml import _guard, _threads
+from otelml._suppression import suppressed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,7 +159,7 @@ class Pump:
         """Work on the calling thread, where no other can be had any more."""
         closing, self.closing = self.closing, deadline
         _local.exporting = True
-        with suppress_instrumentation():
+        with suppressed():
             ok = bool(_guard.call(self._name, self._work))
         _local.exporting = False
         self.closing = closing
@@ -178,7 +177,7 @@ class Pump:
 
     def _run(self) -> None:
         _local.exporting = True
-        with suppress_instrumentation():
+        with suppressed():
             while True:
                 if not self.asked:
                     self._wake.wait(self._pause())

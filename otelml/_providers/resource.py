@@ -106,6 +106,23 @@ def child_resource(resource: Resource, parent_pid: int) -> Resource:
     return Resource(changed)
 
 
+def update_resource(provider: Any, changed: Resource) -> None:
+    """Change the resource of a provider, and of all that was made by it.
+
+    Args:
+        provider: A provider of the SDK.
+        changed: The attributes that are other than before.
+    """
+    update = getattr(provider, "_update_resource", None)  # newer SDKs have this, none a public way
+    if update is not None:
+        update(changed)
+        return
+    config = getattr(provider, "_sdk_config", None)
+    held: Any = provider.resource if config is None else config.resource
+    # Tracers and loggers each keep the object, and nobody knows them all: so it is what changes.
+    held._attributes = held.merge(changed)._attributes  # noqa: SLF001 - as said above
+
+
 def _is_random(value: str) -> bool:
     try:
         return uuid.UUID(value).version == 4  # noqa: PLR2004 - the random kind

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace import Tracer as SdkTracer
 from opentelemetry.trace import Link
 
-from otelml import _guard, semconv
+from otelml import _fast_paths, _guard, semconv
 from otelml._spans.deferred import DeferredSpans
 from otelml._version import __version__
 
@@ -75,10 +75,15 @@ class AutoSpans:
         processors = getattr(self._provider._active_span_processor, "_span_processors", None)  # noqa: SLF001 - no public way
         if processors is not self._checked or processors is None:
             ok = processors is not None and all(map(_only_listens_to_ends, processors))
-            enabled = self._fast.tracer._is_enabled()  # noqa: SLF001 - no public way
+            enabled = getattr(self._fast.tracer, "_is_enabled", _always)()
             self._chosen = self._fast if ok and enabled else self._ordinary
             self._checked = processors
         return self._chosen
+
+
+def _always() -> bool:
+    """What older SDKs would answer: a tracer cannot be switched off there."""
+    return True
 
 
 def _only_listens_to_ends(processor: SpanProcessor) -> bool:
@@ -86,8 +91,9 @@ def _only_listens_to_ends(processor: SpanProcessor) -> bool:
     cls = type(processor)
     if cls.__module__.startswith(("opentelemetry.sdk.trace.export", "otelml.")):
         return True
-    ending = getattr(cls, "_on_ending", SpanProcessor._on_ending)  # noqa: SLF001 - no public way
-    return cls.on_start is SpanProcessor.on_start and ending is SpanProcessor._on_ending  # noqa: SLF001 - as above
+    nothing = getattr(SpanProcessor, "_on_ending", None)  # older SDKs have no such call
+    ending = getattr(cls, "_on_ending", nothing)
+    return cls.on_start is SpanProcessor.on_start and ending is nothing
 
 
 def create_tracer(provider: trace.TracerProvider) -> trace.Tracer:
@@ -99,6 +105,10 @@ def create_spans(provider: trace.TracerProvider) -> AutoSpans | OrdinarySpans:
     """Return the cheapest way that gives the provider's very spans."""
     tracer = create_tracer(provider)
     slow = os.environ.get("OTELML_ORDINARY_SPANS", "").lower() == "true"
+    slow = slow or _fast_paths.is_off(_fast_paths.SPANS)
     if isinstance(provider, TracerProvider) and isinstance(tracer, SdkTracer) and not slow:
-        return AutoSpans(provider, tracer)
+        spans = _guard.quietly(AutoSpans, provider, tracer)
+        if spans is not None:
+            return spans
+        _fast_paths.turn_off(_fast_paths.SPANS, "the tracer's parts are not as known")
     return OrdinarySpans(tracer)

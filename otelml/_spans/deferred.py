@@ -242,7 +242,9 @@ class DeferredSpans:
         self.attribute_limit = self.limits.max_span_attributes
         self._new_trace_id = provider.id_generator.generate_trace_id
         self._new_span_id = provider.id_generator.generate_span_id
-        self._random = provider.id_generator.is_trace_id_random()
+        # Older SDKs know nothing of random ids, and set no flag.
+        self._random = bool(getattr(provider.id_generator, "is_trace_id_random", bool)())
+        self._random_flag = hasattr(provider.id_generator, "is_trace_id_random")
         self._sampler = tracer.sampler
         self._inherits = _inherits(self._sampler)
 
@@ -281,7 +283,7 @@ class DeferredSpans:
             trace_id, is_random = self._new_trace_id(), self._random
         else:
             trace_id = parent.trace_id
-            is_random = parent.trace_flags.random_trace_id
+            is_random = self._random_flag and getattr(parent.trace_flags, "random_trace_id", False)
         internal = trace.SpanKind.INTERNAL
         ask = self._sampler.should_sample
         result = _guard.call("sampler", ask, context, trace_id, name, internal, None, links)

@@ -14,7 +14,7 @@ from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from otelml import _guard, _process
+from otelml import _fast_paths, _guard, _process
 from otelml._prediction import current_runtime
 from otelml._state import ProcessState
 from otelml.config import (
@@ -46,7 +46,7 @@ class Telemetry:
 
     def __init__(self, config: Config, app: Any = None, reference: Reference | None = None) -> None:
         from otelml import instrumentors
-        from otelml._providers import configure_providers, create_providers
+        from otelml._providers import check_fast_paths, configure_providers, create_providers
         from otelml._startup import hosts
         from otelml._startup.lifecycle import Lifecycle
         from otelml._startup.pipeline import Pipeline
@@ -56,6 +56,7 @@ class Telemetry:
         _guard.call("uwsgi", hosts.hold_threads)
         self._providers = create_providers(config)
         configure_providers(self._providers)
+        _guard.call("self-check", check_fast_paths)
         self._pipeline = Pipeline(config, self._providers, reference)
         self._pipeline.start()
         self._instrumented = instrumentors.instrument(config, self._providers, app)
@@ -165,6 +166,7 @@ class Telemetry:
             "signals": _guard.call("status", self._providers.status) or {},
             "worker": self._pipeline.status(),
             "drift": self.drift_status(),
+            "fast_paths_off": _fast_paths.all_off(),
             "errors": dict(_guard.errors),
             "last_errors": dict(_guard.last_error),
         }

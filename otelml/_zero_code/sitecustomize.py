@@ -41,7 +41,7 @@ def _start() -> None:
     from otelml._options import settle_propagators
 
     settle_propagators()
-    from otelml._startup.distro import start
+    from otelml._startup.start import start
 
     start()
 

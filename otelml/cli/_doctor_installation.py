@@ -11,13 +11,13 @@ from pathlib import Path
 
 from otelml import environment_variables as env
 from otelml._options import check_propagators, unknown_variables
-from otelml._providers import check_environment
+from otelml._providers import check_environment, check_fast_paths
 from otelml._startup import resolve
 from otelml._version import __version__
 from otelml.cli._finding import Finding
 from otelml.exceptions import ConfigurationError
 
-_OLDEST_OPENTELEMETRY = (1, 45)
+_OLDEST_OPENTELEMETRY = (1, 39)
 # A framework, what instruments it, and the extra that brings it.
 _EXTRAS = (
     ("Flask", "opentelemetry-instrumentation-flask", "flask"),
@@ -48,6 +48,17 @@ def check_versions() -> Iterator[Finding]:
             yield Finding(framework.lower(), "warn", f"{found}, but not instrumented", mend)
         else:
             yield Finding(framework.lower(), "ok", found)
+
+
+def check_shortcuts() -> Finding:
+    """Say which shortcuts past the SDK's API are off, as ``init`` would find."""
+    off = check_fast_paths()
+    if not off:
+        return Finding("shortcuts", "ok", "all give what the SDK's API gives")
+    found = installed("opentelemetry-sdk")
+    detail = "; ".join(f"{name}: {reason}" for name, reason in off.items())
+    mend = "pip install -U otelml; until then telemetry is the same and costs more"
+    return Finding("shortcuts", "warn", f"off with SDK {found}: {detail}", mend)
 
 
 def _check_opentelemetry(api: str | None, sdk: str | None) -> Finding:

@@ -16,11 +16,12 @@ from types import FrameType
 import click
 
 from otelml import environment_variables as env
+from otelml.cli._demo_files import demo_folder, environment_of, import_from, model_folder
 from otelml.cli._ports import OWN_PORT
 from otelml.cli._processes import Child, ProcessGroup
 from otelml.exceptions import MissingDependencyError, OtelmlError, PortInUseError
 
-_NEEDS = ("flask", "sklearn", "waitress", "starlette", "grpc", "demo_service")
+_NEEDS = ("flask", "sklearn", "waitress", "starlette", "grpc")
 _TICK_S = 0.2
 # Phases of the traffic take 20 s: checks come as often, and there is no day to learn from.
 _DRIFT = {
@@ -53,13 +54,19 @@ def _check(ports: dict[str, int]) -> None:
                 raise PortInUseError(port, option) from None
 
 
-def _train() -> None:
+def _train(folder: Path) -> None:
+    import_from(folder)
     from demo_service import artifact
 
-    if artifact.exists():
+    environment = environment_of(folder, os.environ)
+    if artifact.exists(model_folder(environment)):
         return
     click.echo("training the demo model (20,000 loan applications) …")
-    done = subprocess.run([sys.executable, "-m", "demo_service.train"], check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "demo_service.train"],
+        env=environment,
+        check=False,
+    )
     if done.returncode:
         raise OtelmlError("the demo model could not be trained; see the message above")
 
@@ -97,8 +104,9 @@ def command(
     ports = {"--port": port}
     if endpoint is None:
         ports |= {"--web-port": web_port, "--http-port": http_port, "--grpc-port": grpc_port}
+    folder_of_demo = demo_folder()
     _check(ports)
-    _train()
+    _train(folder_of_demo)
     viewer_ports = None if endpoint else (web_port, http_port, grpc_port)
     target = endpoint or f"http://127.0.0.1:{http_port}"
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -123,7 +131,7 @@ def _start(
     traffic: tuple[str, float] | None,
 ) -> Child | None:
     environment = {
-        **os.environ,
+        **environment_of(demo_folder(), os.environ),
         "OTEL_EXPORTER_OTLP_ENDPOINT": target,
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "DEMO_FAULTS": "1",

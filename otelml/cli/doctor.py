@@ -33,6 +33,7 @@ def examine(app: str | None, timeout_s: float) -> Iterator[Finding]:
             yield application.check_log_handlers()
             yield from application.check_flask(app)
     yield from installation.check_versions()
+    yield installation.check_shortcuts()
     yield from installation.check_settings(os.environ)
     yield from installation.check_double_instrumentation(os.environ)
     yield installation.check_log_settings(os.environ)

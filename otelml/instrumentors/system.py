@@ -1,178 +1,232 @@
-"""Process and host metrics by psutil, through OpenTelemetry's own instrumentation.
+"""Process and host metrics by psutil, under the names and units of OpenTelemetry.
 
-Upstream keeps the parent's process after a fork and lets psutil's errors into every collection;
-both are mended here. Names and units are upstream's. It knows nothing of file systems; those are
-in :mod:`otelml.instrumentors.filesystems`.
+Values are those of the process that asks, after a fork too, and what a platform, a container or a
+missing right denies is left out. File systems
+are in :mod:`otelml.instrumentors.filesystems`.
 """
 
 from __future__ import annotations
 
 import fnmatch
-import functools
+import gc
 import logging
 import os
+import platform
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psutil
-from opentelemetry.instrumentation.system_metrics import SystemMetricsInstrumentor
-from opentelemetry.instrumentation.system_metrics.environment_variables import (
-    OTEL_PYTHON_SYSTEM_METRICS_EXCLUDED_METRICS,
-)
 
-from otelml import _guard
-from otelml._metrics import create_meter
+from otelml import _guard, semconv
+from otelml._metrics import create_meter, observe
 from otelml._state import ProcessState
 from otelml.instrumentors.filesystems import SYSTEM_FILESYSTEM_UTILIZATION, observe_filesystems
 
 if TYPE_CHECKING:
-    from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
-    from typing_extensions import Self
+    from opentelemetry.metrics import MeterProvider
 
-__all__ = ["instrument_system", "uninstrument_system"]
+__all__ = ["instrument_system", "is_instrumented", "uninstrument_system"]
 
 _logger = logging.getLogger("otelml")
-_Callback = Callable[["CallbackOptions"], Iterable["Observation"]]
+_Point = tuple[float, dict[str, Any]]
+_Read = Callable[[], Iterable[_Point]]
 
-# What upstream collects, without its deprecated names, and without what is costly or needs rights
-# (open connections of the whole host).
-_COLLECTED: dict[str, list[str] | None] = {
-    "system.cpu.utilization": ["idle", "user", "system", "iowait"],
-    "system.memory.usage": ["used", "free", "cached"],
-    "system.memory.utilization": ["used", "free", "cached"],
-    "system.disk.io": ["read", "write"],
-    "system.network.io": ["transmit", "receive"],
-    "system.network.errors": ["transmit", "receive"],
-    "process.cpu.time": ["user", "system"],
-    "process.cpu.utilization": ["user", "system"],
-    "process.context_switches": ["involuntary", "voluntary"],
-    "process.memory.usage": None,
-    "process.memory.virtual": None,
-    "process.open_file_descriptor.count": None,
-    "process.thread.count": None,
-    "process.disk.io": ["read", "write"],
-    "cpython.gc.collections": None,
-    "cpython.gc.collected_objects": None,
-    "cpython.gc.uncollectable_objects": None,
-}
+_COMPONENT = "system metrics"
+_EXCLUDED = "OTEL_PYTHON_SYSTEM_METRICS_EXCLUDED_METRICS"
+_UPSTREAM = "opentelemetry.instrumentation.system_metrics"
+_CPU_STATES = ("idle", "user", "system", "iowait")
+_MEMORY_STATES = ("used", "free", "cached")
+_DISK = {"read": "read_bytes", "write": "write_bytes"}
+_NETWORK = {"transmit": "bytes_sent", "receive": "bytes_recv"}
+_NETWORK_ERRORS = {"transmit": "errout", "receive": "errin"}
 # Shares of a time that is shorter than this are noise: the kernel counts in steps of 10 ms.
-_SHARES = ("_get_cpu_utilization", "_get_system_cpu_utilization")
+_SHARES = (semconv.SYSTEM_CPU_UTILIZATION, semconv.PROCESS_CPU_UTILIZATION)
 _SHORTEST_INTERVAL_S = 0.5
 # psutil's ways to say that a platform, a container or a right lacks something.
 _UNAVAILABLE = (psutil.Error, OSError, NotImplementedError, AttributeError)
 
 
 def _is_chosen(name: str) -> bool:
-    excluded = os.environ.get(OTEL_PYTHON_SYSTEM_METRICS_EXCLUDED_METRICS, "").split(",")
+    excluded = os.environ.get(_EXCLUDED, "").split(",")
     patterns = [pattern.strip() for pattern in excluded if pattern.strip()]
     return not any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
 
 
-def _chosen() -> dict[str, list[str] | None]:
-    return {name: states for name, states in _COLLECTED.items() if _is_chosen(name)}
+def _chosen() -> list[semconv.Metric]:
+    return [metric for metric in semconv.HOST_METRICS if _is_chosen(metric.name)]
 
 
-def _steady(callback: _Callback) -> _Callback:
-    """Repeat the last answer to who asks again too early, as a second reader does."""
-    last: tuple[int, float, list[Observation]] = (os.getpid(), time.monotonic(), [])
-
-    @functools.wraps(callback)
-    def steady(options: CallbackOptions) -> list[Observation]:
-        nonlocal last
-        pid, at, observations = last
-        now = time.monotonic()
-        if pid != os.getpid():  # the parent's shares are not ours
-            last = (os.getpid(), now, [])
-            list(callback(options))
-        elif now - at >= _SHORTEST_INTERVAL_S:
-            observations = list(callback(options))
-            last = (pid, now, observations)
-        return observations if pid == os.getpid() else []
-
-    return steady
+def _by(attribute: str, values: Any, fields: Iterable[str], scale: float = 1) -> Iterator[_Point]:
+    for name in fields:
+        if hasattr(values, name):
+            value = getattr(values, name)
+            yield (value / scale if scale != 1 else value), {attribute: name}
 
 
-class _SystemInstrumentor(SystemMetricsInstrumentor):  # type: ignore[misc] # upstream has no types
-    """Upstream's instrumentor for one meter provider, safe in forks and containers."""
+def _system_cpu() -> Iterator[_Point]:
+    for number, times in enumerate(psutil.cpu_times_percent(percpu=True), start=1):
+        for share, state in _by(semconv.HOST_STATE, times, _CPU_STATES, 100):
+            yield share, {**state, semconv.HOST_CPU: number}
 
-    _instance = None  # apart from upstream's singleton, which the application may own
 
-    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
-        """Return a new instance: each meter provider has its own."""
-        return object.__new__(cls)
+def _by_device(counters: Any, fields: dict[str, str]) -> Iterator[_Point]:
+    for device, counted in counters.items():
+        for direction, name in fields.items():
+            if hasattr(counted, name):
+                attributes = {semconv.HOST_DEVICE: device, semconv.HOST_DIRECTION: direction}
+                yield getattr(counted, name), attributes
+
+
+def _disks() -> Any:
+    return psutil.disk_io_counters(perdisk=True)
+
+
+def _networks() -> Any:
+    return psutil.net_io_counters(pernic=True)
+
+
+def _collections(name: str) -> _Read:
+    return lambda: [
+        (generation[name], {semconv.GC_GENERATION: number})
+        for number, generation in enumerate(gc.get_stats())
+    ]
+
+
+class _Host:
+    """Reads the values of this process and its host, for one meter provider."""
 
     def __init__(self) -> None:
         self.active = True
         self._own: psutil.Process | None = None
-        super().__init__(config=_chosen())
-        for name in dir(self):
-            if name.startswith("_get_"):
-                callback = getattr(self, name)
-                steady = _steady(callback) if name in _SHARES else callback
-                setattr(self, name, self._guarded(steady))
 
     @property
-    def _proc(self) -> psutil.Process:
+    def _process(self) -> psutil.Process:
         """The process that asks, which is another one after a fork."""
         if self._own is None or self._own.pid != os.getpid():
             self._own = psutil.Process()
             self._own.cpu_percent()  # the first reading has no interval and says 0
         return self._own
 
-    @_proc.setter
-    def _proc(self, process: psutil.Process) -> None:
-        self._own = process
+    def start(self, meter_provider: MeterProvider) -> None:
+        """Create the instruments."""
+        meter = create_meter(meter_provider)
+        readers = self._readers()
+        for metric in _chosen():
+            read = readers.get(metric.name)
+            if read is not None:
+                steady = _steady(read) if metric.name in _SHARES else read
+                observe(meter, metric, self._available(metric.name, steady))
+        if _is_chosen(SYSTEM_FILESYSTEM_UTILIZATION):
+            observe_filesystems(meter, lambda: self.active)
+        # Without a first reading, the first collection would be all zeros.
+        with suppress(*_UNAVAILABLE):
+            psutil.cpu_times_percent(percpu=True)
+            self._process.cpu_percent()
 
-    def _guarded(self, callback: _Callback) -> _Callback:
+    def _available(self, name: str, read: _Read) -> _Read:
+        """Leave out what cannot be read here."""
         reported = False
 
-        def collect(options: CallbackOptions) -> list[Observation]:
+        def available() -> list[_Point]:
             nonlocal reported
-            if not self.active:
-                return []
             try:
-                return list(callback(options))
+                return list(read())
             except _UNAVAILABLE as error:
                 if not reported:
-                    _logger.debug("otelml: %s is not available here: %r", callback, error)
+                    _logger.debug("otelml: %s is not available here: %r", name, error)
                 reported = True
                 return []
 
-        @functools.wraps(callback)
-        def guarded(options: CallbackOptions) -> list[Observation]:
-            return _guard.call("system metrics", collect, options) or []
+        def points() -> list[_Point]:
+            return (_guard.call(_COMPONENT, available) or []) if self.active else []
 
-        return guarded
+        return points
 
-    def _can_read_context_switches(self) -> bool:
-        try:
-            self._proc.num_ctx_switches()
-        except _UNAVAILABLE:
-            return False
-        return True
+    def _readers(self) -> dict[str, _Read]:
+        by, readers = _by, self._process_readers()
+        state = semconv.HOST_STATE
+        system: dict[str, _Read] = {
+            "cpu.utilization": _system_cpu,
+            "memory.usage": lambda: by(state, psutil.virtual_memory(), _MEMORY_STATES),
+            "memory.utilization": _memory_shares,
+            "disk.io": lambda: _by_device(_disks(), _DISK),
+            "network.io": lambda: _by_device(_networks(), _NETWORK),
+            "network.errors": lambda: _by_device(_networks(), _NETWORK_ERRORS),
+        }
+        readers.update((f"system.{name}", read) for name, read in system.items())
+        if platform.python_implementation() == "CPython":
+            for name, key in (
+                ("collections", "collections"),
+                ("collected_objects", "collected"),
+                ("uncollectable_objects", "uncollectable"),
+            ):
+                readers[f"cpython.gc.{name}"] = _collections(key)
+        return readers
 
-    def start(self, meter_provider: MeterProvider) -> None:
-        """Create the instruments.
+    def _process_readers(self) -> dict[str, _Read]:
+        def memory(name: str) -> _Read:
+            return lambda: [(getattr(self._process.memory_info(), name), {})]
 
-        The base class's ``instrument`` would fix the HTTP semantic conventions for the whole
-        process, which is for the web frameworks to choose.
-        """
-        self._instrument(meter_provider=meter_provider)
-        if _is_chosen(SYSTEM_FILESYSTEM_UTILIZATION):
-            observe_filesystems(create_meter(meter_provider), lambda: self.active)
-        # As with the process: without a first reading, the first collection would be all zeros.
-        psutil.cpu_times_percent(percpu=True)
-        self._proc.cpu_percent()
+        def cpu_share() -> list[_Point]:
+            return [(self._process.cpu_percent() / 100 / (psutil.cpu_count() or 1), {})]
+
+        def disk() -> list[_Point]:
+            counters: Any = self._process.io_counters()  # type: ignore[attr-defined,unused-ignore] # not on macOS
+            return [
+                (getattr(counters, name), {semconv.HOST_DIRECTION: direction})
+                for direction, name in _DISK.items()
+            ]
+
+        kind = semconv.HOST_TYPE
+        switches = ("involuntary", "voluntary")
+        readers: dict[str, _Read] = {
+            "cpu.time": lambda: _by(kind, self._process.cpu_times(), ("user", "system")),
+            "cpu.utilization": cpu_share,
+            "context_switches": lambda: _by(kind, self._process.num_ctx_switches(), switches),
+            "memory.usage": memory("rss"),
+            "memory.virtual": memory("vms"),
+            "thread.count": lambda: [(self._process.num_threads(), {})],
+            "disk.io": disk,
+        }
+        if sys.platform != "win32":
+            readers["open_file_descriptor.count"] = lambda: [(self._process.num_fds(), {})]
+        return {f"process.{name}": read for name, read in readers.items()}
 
 
-_collecting: ProcessState[_SystemInstrumentor | None] = ProcessState(None)
+def _memory_shares() -> Iterator[_Point]:
+    memory = psutil.virtual_memory()
+    return _by(semconv.HOST_STATE, memory, _MEMORY_STATES, memory.total)
+
+
+def _steady(read: _Read) -> _Read:
+    """Repeat the last answer to who asks again too early, as a second reader does."""
+    last: tuple[int, float, list[_Point]] = (os.getpid(), time.monotonic(), [])
+
+    def steady() -> list[_Point]:
+        nonlocal last
+        pid, at, points = last
+        now = time.monotonic()
+        if pid != os.getpid():  # the parent's shares are not ours
+            last = (os.getpid(), now, [])
+            list(read())
+        elif now - at >= _SHORTEST_INTERVAL_S:
+            points = list(read())
+            last = (pid, now, points)
+        return points if pid == os.getpid() else []
+
+    return steady
+
+
+_collecting: ProcessState[_Host | None] = ProcessState(None)
 
 
 def instrument_system(meter_provider: MeterProvider) -> None:
     """Collect process and host metrics; a second call starts afresh.
 
-    Does nothing where the application runs upstream's instrumentation already.
+    Does nothing where the application runs OpenTelemetry's own instrumentation already.
 
     Args:
         meter_provider: Where the metrics go.
@@ -181,10 +235,10 @@ def instrument_system(meter_provider: MeterProvider) -> None:
     if _is_upstream_active():
         _logger.info("otelml: system metrics are collected by the application already")
         return
-    with _guard.guarded("system metrics"):
-        instrumentor = _SystemInstrumentor()
-        _collecting.value = instrumentor
-        instrumentor.start(meter_provider)
+    with _guard.guarded(_COMPONENT):
+        host = _Host()
+        _collecting.value = host
+        host.start(meter_provider)
 
 
 def uninstrument_system() -> None:
@@ -195,9 +249,10 @@ def uninstrument_system() -> None:
 
 
 def _is_upstream_active() -> bool:
-    upstream: Any = SystemMetricsInstrumentor
-    instance = upstream.__dict__.get("_instance")
-    return instance is not None and bool(instance.is_instrumented_by_opentelemetry)
+    # Where nobody has imported it, nobody has started it.
+    upstream: Any = getattr(sys.modules.get(_UPSTREAM), "SystemMetricsInstrumentor", None)
+    instance = getattr(upstream, "_instance", None)
+    return bool(getattr(instance, "is_instrumented_by_opentelemetry", False))
 
 
 def is_instrumented() -> bool:

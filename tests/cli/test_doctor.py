@@ -16,12 +16,12 @@ import pytest
 from click.testing import CliRunner
 from flask import Flask
 from opentelemetry.instrumentation.flask import FlaskInstrumentor
-from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware
 from opentelemetry.sdk._logs import LoggerProvider
 
 from otelml.cli import _doctor_app, _doctor_endpoint, _doctor_installation, main
 from otelml.cli._finding import Finding
+from tests._contrib import LoggingHandler
 from tests._otlp_server import OtlpServer
 
 
@@ -207,12 +207,28 @@ def test_versions(monkeypatch):
         "flask", "warn", "3.1, but not instrumented", "pip install 'otelml[flask]'"
     )
     assert found["scikit-learn"] == Finding("scikit-learn", "ok", "not installed, not needed")
-    for api, sdk in (("1.44.0", "1.44.0"), ("1.45.0", "1.46.0"), ("1.45.0", None)):
+    for api, sdk in (("1.38.0", "1.38.0"), ("1.45.0", "1.46.0"), ("1.45.0", None)):
         old = versions(monkeypatch, opentelemetry_api=api, opentelemetry_sdk=sdk)["opentelemetry"]
         assert (old.status, old.mend) == (
             "fail",
             "pip install -U opentelemetry-api opentelemetry-sdk",
         )
+
+
+@pytest.mark.parametrize("both", ["1.39.0", "1.44.0", "1.50.0"])
+def test_a_range_of_opentelemetry_is_fine(monkeypatch, both):
+    """From the oldest tested one on."""
+    found = versions(monkeypatch, opentelemetry_api=both, opentelemetry_sdk=both)
+    assert found["opentelemetry"] == Finding("opentelemetry", "ok", both)
+
+
+def test_a_shortcut_that_is_off_is_told(monkeypatch):
+    """With the SDK's version, and what to do."""
+    assert _doctor_installation.check_shortcuts().status == "ok"
+    monkeypatch.setattr(_doctor_installation, "check_fast_paths", lambda: {"spans": "gone"})
+    found = _doctor_installation.check_shortcuts()
+    assert (found.status, "spans: gone" in found.detail) == ("warn", True)
+    assert found.mend.startswith("pip install -U otelml")
 
 
 def test_double_instrumentation(monkeypatch):

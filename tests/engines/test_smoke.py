@@ -11,7 +11,6 @@ import pytest
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
@@ -23,6 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from engines.stack import Stack
 from engines.table import START_ORDER, Ports
 from grafana.generate.logs_query import LogsQuery, field, lines
+from tests._contrib import LoggingHandler
 from tests.acceptance._stores import found_lines
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]

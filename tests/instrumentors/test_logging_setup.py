@@ -12,11 +12,11 @@ import threading
 
 import pytest
 from opentelemetry.context import attach, detach, set_value
-from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 
 from otelml.instrumentors.logging import uninstrument_logging
+from tests._contrib import LoggingHandler
 from tests.instrumentors._logs import (
     ROOT,
     messages,

@@ -25,7 +25,6 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from flask import Flask, request
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from otelml import _guard, semconv
 from otelml._prediction import current_runtime, error_type, request_visit
@@ -38,6 +37,7 @@ from otelml._requests import (
     end_request,
     end_visit,
 )
+from otelml.instrumentors.base import Instrumentor
 from otelml.instrumentors.flask.http import HttpInstrumentation, prefer_stable_conventions
 from otelml.instrumentors.flask.server import mend_server_address
 from otelml.instrumentors.flask.streams import Answer, is_failure, is_stream
@@ -61,7 +61,7 @@ _SERVER_ERROR = 500
 _logger = logging.getLogger("otelml")
 
 
-class FlaskMLInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # it has no types
+class FlaskMLInstrumentor(Instrumentor):
     """Instruments every Flask application of the process.
 
     ``instrument()`` takes ``app``, an application to instrument at once, and the options of

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.context import get_current
 
 from otelml import _guard
+from otelml._suppression import is_suppressed
 from otelml.instrumentors.logging.json_lines import StdoutHandler
 from otelml.instrumentors.logging.once import claim, note_travel
 from otelml.instrumentors.logging.otlp import OtlpHandler
@@ -116,7 +117,7 @@ class Active:
         if (
             self._otlp is not None
             and not is_of_opentelemetry(record)
-            and is_instrumentation_enabled()
+            and not is_suppressed(get_current())
             and not any(map(is_otel_handler, on_the_way))
         ):
             self._otlp.emit(record)

@@ -7,10 +7,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry._logs import LogRecord
+from opentelemetry._logs import LogRecord, NoOpLogger, SeverityNumber, get_logger
 from opentelemetry.context import get_current
-from opentelemetry.instrumentation.log_utils import std_to_otel
-from opentelemetry.instrumentation.logging.handler import LoggingHandler
 
 from otelml import _guard
 from otelml.instrumentors.logging.clean import put
@@ -39,7 +37,7 @@ def is_exporting() -> bool:
     return _exporting.active
 
 
-class OtlpHandler(LoggingHandler):  # type: ignore[misc] # upstream has no types
+class OtlpHandler(logging.Handler):
     """Emits records as OpenTelemetry log records.
 
     Args:
@@ -47,7 +45,8 @@ class OtlpHandler(LoggingHandler):  # type: ignore[misc] # upstream has no types
     """
 
     def __init__(self, logger_provider: LoggerProvider) -> None:
-        super().__init__(logger_provider=logger_provider)
+        super().__init__()
+        self._provider = logger_provider
 
     def _translate(self, record: logging.LogRecord) -> LogRecord:
         message, extras, event = parts_of(record)
@@ -59,7 +58,7 @@ class OtlpHandler(LoggingHandler):  # type: ignore[misc] # upstream has no types
             observed_timestamp=time.time_ns(),
             context=get_current(),
             severity_text=_SEVERITY_TEXT.get(record.levelname, str(record.levelname)),
-            severity_number=std_to_otel(record.levelno),
+            severity_number=severity_of(record.levelno),
             body=message,
             attributes=_folded(attributes),
             event_name=event,
@@ -71,12 +70,25 @@ class OtlpHandler(LoggingHandler):  # type: ignore[misc] # upstream has no types
             return
         _exporting.active = True
         try:
-            _guard.call("log export", super().emit, record)
+            _guard.call("log export", self._send, record)
         finally:
             _exporting.active = False
 
+    def _send(self, record: logging.LogRecord) -> None:
+        logger = get_logger(record.name, logger_provider=self._provider)
+        if not isinstance(logger, NoOpLogger):
+            logger.emit(self._translate(record))
+
     def flush(self) -> None:
         """Do nothing: the provider is flushed with the other signals, under one budget."""
+
+
+def severity_of(level: int) -> SeverityNumber:
+    """Return OpenTelemetry's number for a level of logging: four steps in each ten levels."""
+    if level < logging.DEBUG:
+        return SeverityNumber.UNSPECIFIED
+    tens, ones = divmod(min(level, logging.CRITICAL + 3), 10)
+    return SeverityNumber(1 + 4 * tens + min(ones, 3))
 
 
 def _folded(attributes: dict[str, Any]) -> dict[str, Any]:

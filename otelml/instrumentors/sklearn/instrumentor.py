@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
-
 from otelml._requests import register_framework
+from otelml.instrumentors.base import Instrumentor
 from otelml.instrumentors.sklearn.decisions import decision_of
 from otelml.instrumentors.sklearn.identity import FRAMEWORK, describe
 from otelml.instrumentors.sklearn.modules import SklearnPatches
@@ -17,7 +16,7 @@ __all__ = ["SklearnInstrumentor"]
 _patches = SklearnPatches()
 
 
-class SklearnInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # it has no types
+class SklearnInstrumentor(Instrumentor):
     """Reports calls of estimators, those defined later included; instances are not touched.
 
     ``predict``, ``predict_proba``, ``predict_log_proba``, ``decision_function`` and

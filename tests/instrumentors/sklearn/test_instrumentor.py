@@ -15,7 +15,7 @@ import sklearn.inspection._permutation_importance
 import sklearn.metrics._scorer
 import sklearn.model_selection._validation
 import sklearn.utils.parallel
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.instrumentation.distro import DefaultDistro
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
@@ -104,13 +104,17 @@ def test_what_others_replaced_meanwhile_stays(instrumentor, monkeypatch):
 
 
 def test_it_is_loaded_by_its_entry_point():
-    """The entry point of the project names an OpenTelemetry instrumentor."""
+    """Contrib's own loader starts what the entry point of the project names, without its base."""
     entry = EntryPoint(
         "otelml_sklearn",
         "otelml.instrumentors.sklearn:SklearnInstrumentor",
         "opentelemetry_instrumentor",
     )
-    assert issubclass(entry.load(), BaseInstrumentor)
+    try:
+        DefaultDistro().load_instrumentor(entry, raise_exception_on_conflict=True)
+        assert SklearnInstrumentor().is_instrumented_by_opentelemetry
+    finally:
+        SklearnInstrumentor().uninstrument()
     assert SklearnInstrumentor().instrumentation_dependencies() == ("scikit-learn >= 1.3",)
 
 
