@@ -6,21 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from otelml.drift.chi_squared import chi_squared_of
-from otelml.drift.js import js_of
-from otelml.drift.kl import kl_of
-from otelml.drift.pairs import EPSILON, MIN_ROWS, Histograms
-from otelml.drift.psi import psi_of
+from otelml.drift.measured import Measured, measured
+from otelml.drift.pairs import EPSILON, MIN_ROWS
 from otelml.drift.result import DriftResult, FeatureDrift
 from otelml.drift.severity import BANDS, Severity, severity
-from otelml.drift.statistic import Statistic
-from otelml.drift.survival import kolmogorov_tail
-from otelml.drift.wasserstein import wasserstein_distance
-from otelml.reference import Column, QuantileBins, Reference, Sample, read_column, read_frame
+from otelml.reference import Column, Reference, read_column, read_frame
 from otelml.reference import Feature as ReferenceFeature
-from otelml.reference.columns import Floats
 
 
 def compare(
@@ -56,9 +47,8 @@ def compare(
     mismatches = {
         name: "not in the reference" for name in columns if name not in reference.features
     }
-    level = alpha / max(1, len(reference.features))
-    found: dict[str, FeatureDrift] = {}
     rows = max((len(values) for values in columns.values()), default=0)
+    fits: dict[str, Column] = {}
     for name, feature in reference.features.items():
         if name not in columns:
             mismatches[name] = "not in the window"
@@ -66,11 +56,20 @@ def compare(
         column = _column(feature, columns[name])
         if isinstance(column, str):
             mismatches[name] = column
-            continue
-        if column.kind not in {feature.kind, "empty"} and feature.kind != "empty":
+        elif column.kind not in {feature.kind, "empty"} and feature.kind != "empty":
             mismatches[name] = f"{feature.kind} in the reference, {column.kind} in the window"
-            continue
-        found[name] = _feature(feature, column, level, epsilon, min_rows, bands)
+        else:
+            fits[name] = column
+    reasons = {name: _short(reference.features[name], fits[name], min_rows) for name in fits}
+    pairs = [(reference.features[name], fits[name]) for name in fits if not reasons[name]]
+    level = alpha / max(1, len(reference.features))
+    tested = {found.feature.name: found for found in measured(pairs, epsilon)}
+    found = {
+        name: _found(tested[name], column, level, bands)
+        if name in tested
+        else _untested(reference.features[name], column, reasons[name])
+        for name, column in fits.items()
+    }
     return DriftResult(rows, reference.rows, found, mismatches, alpha)
 
 
@@ -86,69 +85,40 @@ def _column(feature: ReferenceFeature, values: Any) -> Column | str:
         return str(error)
 
 
-def _feature(
-    feature: ReferenceFeature,
-    column: Column,
-    level: float,
-    epsilon: float,
-    min_rows: int,
-    bands: Mapping[str, tuple[float, float]],
-) -> FeatureDrift:
-    missing = 1 - column.usable / column.rows if column.rows else 0.0
-    short = next(
-        (
-            f"the {where} has {usable} usable values, not {min_rows}"
-            for where, usable in (("reference", feature.usable), ("window", column.usable))
-            if usable < max(1, min_rows)
-        ),
-        "",
+def _short(feature: ReferenceFeature, column: Column, min_rows: int) -> str:
+    for where, usable in (("reference", feature.usable), ("window", column.usable)):
+        if usable < max(1, min_rows):
+            return f"the {where} has {usable} usable values, not {min_rows}"
+    return ""
+
+
+def _missing_share(column: Column) -> float:
+    return 1 - column.usable / column.rows if column.rows else 0.0
+
+
+def _untested(feature: ReferenceFeature, column: Column, reason: str) -> FeatureDrift:
+    missing = _missing_share(column)
+    return FeatureDrift(
+        feature.name, {}, {}, math.nan, False, missing, 0, feature.importance, (), reason
     )
-    if short:
-        return FeatureDrift(
-            feature.name, {}, {}, math.nan, False, missing, 0, feature.importance, (), short
-        )
-    values = np.sort(column.values)
-    cut = feature.cut
-    now = feature.count(column) if feature.sample is None else cut.count(values)  # type: ignore[arg-type]
-    pair = Histograms(feature.counts, now)
-    statistics = _binned(pair, epsilon)
-    if feature.sample is not None:
-        statistics |= _ordered(feature.sample, values)
+
+
+def _found(
+    measured: Measured, column: Column, level: float, bands: Mapping[str, tuple[float, float]]
+) -> FeatureDrift:
+    feature, statistics = measured.feature, measured.statistics
     p_value = statistics["chi_squared" if feature.discrete else "ks"].p_value
     severities: dict[str, Severity] = {
         name: severity(name, statistic, bands) for name, statistic in statistics.items()
     }
-    p, q = pair.shares
-    unseen = 0 if isinstance(cut, QuantileBins) else int(now[-1])
-    bins = tuple(zip(cut.names, p.tolist(), q.tolist(), strict=True))
     return FeatureDrift(
         feature.name,
         statistics,
         severities,
         p_value,
         p_value < level,
-        missing,
-        unseen,
+        _missing_share(column),
+        int(measured.counts[-1]) if feature.discrete else 0,
         feature.importance,
-        bins,
+        measured.bins,
     )
-
-
-def _binned(pair: Histograms, epsilon: float) -> dict[str, Statistic]:
-    return {
-        "psi": psi_of(pair, epsilon),
-        "kl": kl_of(pair, epsilon),
-        "js": js_of(pair),
-        "chi_squared": chi_squared_of(pair),
-    }
-
-
-def _ordered(sample: Sample, values: Floats) -> dict[str, Statistic]:
-    distance = sample.distance(values)
-    moved = wasserstein_distance(sample, values)
-    spread = sample.deviation
-    scaled = moved / spread if spread > 0 else (0.0 if moved == 0 else math.inf)
-    return {
-        "ks": Statistic(distance, kolmogorov_tail(distance, sample.rows, len(values))),
-        "wasserstein": Statistic(scaled),
-    }

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
+
+from otelml.reference.columns import Floats
 
 _SMALLEST_EXP = 700.0
 _EXACT_BELOW = 50
 _EXACT_PRODUCT = 60_000
 _EXACT_NEAR = 1_000_000  # of nearly equal sizes, whose distances lie in clumps
 _TERMS = 101
+_MANY_DOF = 60  # above, one by one: features of many levels are few
 
 
 def chi_squared_tail(value: float, dof: int) -> float:
@@ -40,6 +44,35 @@ def chi_squared_tail(value: float, dof: int) -> float:
         logs = (place * math.log(half) - half - math.lgamma(place + 1) for place in places)
         tail += math.fsum(math.exp(log) for log in logs)
     return min(1.0, tail)
+
+
+def chi_squared_tails(values: Floats, dof: npt.NDArray[np.int64]) -> Floats:
+    """Return ``chi_squared_tail`` of each value with its degrees of freedom.
+
+    Args:
+        values: Of any shape; none of them NaN.
+        dof: Degrees of freedom, of a shape that fits.
+
+    >>> chi_squared_tails(np.array([3.841458820694124, 0.0]), np.array([1, 4])).round(12).tolist()
+    [0.05, 1.0]
+    """
+    values, dof = np.broadcast_arrays(values, dof)
+    half = values / 2
+    plain = (half > 0) & (half < _SMALLEST_EXP) & (dof >= 1) & (dof <= _MANY_DOF)
+    odd = dof % 2 == 1
+    safe = np.where(plain, half, 1.0)
+    root = np.sqrt(safe)
+    tail = np.zeros(half.shape)
+    tail[odd] = [math.erfc(x) for x in root[odd].tolist()]
+    term = np.exp(-safe) * np.where(odd, root / math.gamma(1.5), 1.0)
+    power = np.where(odd, 0.5, 0.0)
+    for place in range(int(dof.max(initial=0, where=plain)) // 2):
+        tail += np.where(place < dof // 2, term, 0.0)
+        term = term * safe / (power + place + 1)
+    found: Floats = np.minimum(tail, 1.0)
+    for index in zip(*np.nonzero(~plain), strict=True):
+        found[index] = chi_squared_tail(float(values[index]), int(dof[index]))
+    return found
 
 
 def kolmogorov_tail(distance: float, rows: int, current: int) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -28,6 +28,7 @@ class Sample:
     below: Counts
     sums: Floats
     centre: float
+    _steps: dict[int, Floats] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, values: Floats) -> Sample:
@@ -102,6 +103,20 @@ class Sample:
         at = self.below[np.searchsorted(self.values, values, side="right")] / self.below[-1]
         under = self.below[np.searchsorted(self.values, values, side="left")] / self.below[-1]
         return float(max(np.abs(at - right).max(), np.abs(under - left).max()))
+
+    def sums_at_steps(self, count: int) -> Floats:
+        """Return ``sums`` at ``count`` equal steps of rank, from 0 to all rows; the last are kept.
+
+        Args:
+            count: Steps, such as the rows of a window; windows in turn mostly have as many.
+        """
+        found = self._steps.get(count)
+        if found is None:
+            ranks = np.arange(count + 1) * (self.below[-1] / count)
+            found = np.interp(ranks, self.below, self.sums)
+            self._steps.clear()
+            self._steps[count] = found
+        return found
 
     def merge(self, other: Sample) -> Sample:
         """Return the sample of the rows of both."""
