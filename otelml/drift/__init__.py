@@ -5,19 +5,27 @@ from __future__ import annotations
 from otelml.drift.budget import AlarmBudget
 from otelml.drift.chi_squared import chi_squared
 from otelml.drift.compare import compare
-from otelml.drift.dependence import effective_rows, lag_1_autocorrelation
+from otelml.drift.dependence import (
+    effective_rows,
+    lag_1_autocorrelation,
+    level_autocorrelation,
+    repeats,
+)
 from otelml.drift.evidence import Evidence, e_value
 from otelml.drift.js import js
 from otelml.drift.kl import kl
 from otelml.drift.ks import ks
 from otelml.drift.margin import (
     LearnedMargin,
+    as_distance,
+    chi_squared_p_value,
     ks_p_value,
     reference_margin,
     smallest_shift_seen,
 )
 from otelml.drift.psi import psi
 from otelml.drift.result import DriftResult, FeatureDrift
+from otelml.drift.rule import FeatureRule
 from otelml.drift.statistic import Statistic
 from otelml.drift.wasserstein import wasserstein
 
@@ -26,9 +34,12 @@ __all__ = [
     "DriftResult",
     "Evidence",
     "FeatureDrift",
+    "FeatureRule",
     "LearnedMargin",
     "Statistic",
+    "as_distance",
     "chi_squared",
+    "chi_squared_p_value",
     "compare",
     "e_value",
     "effective_rows",
@@ -37,8 +48,10 @@ __all__ = [
     "ks",
     "ks_p_value",
     "lag_1_autocorrelation",
+    "level_autocorrelation",
     "psi",
     "reference_margin",
+    "repeats",
     "smallest_shift_seen",
     "wasserstein",
 ]

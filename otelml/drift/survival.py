@@ -14,6 +14,7 @@ _EXACT_BELOW = 50
 _EXACT_PRODUCT = 60_000
 _EXACT_NEAR = 1_000_000  # of nearly equal sizes, whose distances lie in clumps
 _TERMS = 101
+_NORMAL_FROM = 10_000
 _MANY_DOF = 60  # above, one by one: features of many levels are few
 
 
@@ -73,6 +74,34 @@ def chi_squared_tails(values: Floats, dof: npt.NDArray[np.int64]) -> Floats:
     for index in zip(*np.nonzero(~plain), strict=True):
         found[index] = chi_squared_tail(float(values[index]), int(dof[index]))
     return found
+
+
+def noncentral_chi_squared_tail(value: float, dof: int, noncentrality: float) -> float:
+    """Return P(X >= value) of a noncentral chi-squared X: a mixture of chi-squared ones.
+
+    Args:
+        value: What was found.
+        dof: Degrees of freedom, a whole number.
+        noncentrality: How much the mean is larger than ``dof``; above 10,000 the normal limit.
+
+    >>> round(noncentral_chi_squared_tail(20.0, 4, 5.0), 6)
+    0.038734
+    """
+    if noncentrality <= 0 or dof < 1 or value <= 0:
+        return chi_squared_tail(value, dof)
+    if noncentrality > _NORMAL_FROM:
+        spread = math.sqrt(2 * (dof + 2 * noncentrality))
+        return 0.5 * math.erfc((value - dof - noncentrality) / spread / math.sqrt(2))
+    half, mean = value / 2, noncentrality / 2
+    places = np.arange(math.ceil(mean + 12 * math.sqrt(mean) + 20))
+    # Logs of the weights e^-μ μ^j / j!, and of what each pair of degrees of freedom adds.
+    gammas = np.concatenate([[0.0], np.cumsum(np.log(places[1:]))])
+    weights = np.exp(places * math.log(mean) - mean - gammas)
+    power = dof / 2
+    gammas = math.lgamma(power + 1) + np.concatenate([[0.0], np.cumsum(np.log(power + places[1:]))])
+    steps = np.exp((power + places) * math.log(half) - half - gammas)
+    tails = chi_squared_tail(value, dof) + np.concatenate([[0.0], np.cumsum(steps[:-1])])
+    return min(1.0, float((weights * tails).sum()))
 
 
 def kolmogorov_tail(distance: float, rows: int, current: int) -> float:

@@ -98,11 +98,18 @@ class Sample:
         It is found at one of the values, or just below one: between them the function of the
         values is level, and this one only rises.
         """
-        right = np.searchsorted(values, values, side="right") / len(values)
-        left = np.searchsorted(values, values, side="left") / len(values)
-        at = self.below[np.searchsorted(self.values, values, side="right")] / self.below[-1]
-        under = self.below[np.searchsorted(self.values, values, side="left")] / self.below[-1]
-        return float(max(np.abs(at - right).max(), np.abs(under - left).max()))
+        place = self.values.searchsorted(values, side="right")
+        # Distinct values: an equal one stands just before; place -1 never equals one below all.
+        before = place - (self.values[place - 1] == values)
+        steps = np.arange(len(values) + 1) / len(values)
+        over = np.abs(self.below[place] / self.below[-1] - steps[1:])
+        under = np.abs(self.below[before] / self.below[-1] - steps[:-1])
+        # Of equal values the last has all of them at or below it, the first none below.
+        tied = values[1:] == values[:-1]
+        if tied.any():
+            over[:-1][tied] = 0.0
+            under[1:][tied] = 0.0
+        return float(max(over.max(), under.max()))
 
     def sums_at_steps(self, count: int) -> Floats:
         """Return ``sums`` at ``count`` equal steps of rank, from 0 to all rows; the last are kept.
