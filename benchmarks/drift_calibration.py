@@ -32,7 +32,9 @@ RESULTS = Path("build/drift_calibration.json")
 PAGE = Path("docs/drift-calibration.md")
 
 
-def _column(values: Any) -> Column:
+def _column(kind: Kind, values: Any) -> Column:
+    if kind.categorical:
+        return Column("categorical", np.empty(0), tuple(map(str, values.tolist())))
     return Column("numeric", np.ascontiguousarray(values, np.float64))
 
 
@@ -41,6 +43,8 @@ def _references(kind: Kind, rng: np.random.Generator, count: int) -> dict[int, l
     found = {}
     for rows in REFERENCES:
         table = kind.reference(rng, rows, count)
+        if kind.categorical:
+            table = {str(place): list(map(str, column)) for place, column in enumerate(table.T)}
         made = Reference.from_data(table, ordered=kind.ordered)
         found[rows] = list(made.features.values())
     return found
@@ -81,7 +85,7 @@ def false_alarms(kind: Kind, rows: int, seed: int, budget: int, horizon: int) ->
         learnt += learning
         watched += not learning
         for place in range(count):
-            column = _column(window[:, place])
+            column = _column(kind, window[:, place])
             for size in REFERENCES:
                 observed = rules[size][place].observe(column)
                 for features in FEATURES:
@@ -111,7 +115,7 @@ def delays(kind: Kind, seed: int) -> dict[str, Any]:
     for _ in range(HOURS + 12 + int(rng.integers(HOURS))):
         window = next(windows)
         for place, rule in enumerate(rules):
-            evidence[place].add(rule.p_value(_column(window[:, place])))
+            evidence[place].add(rule.p_value(_column(kind, window[:, place])))
     after = [next(windows) for _ in range(60)]
     found: dict[str, Any] = {"false": any(one.alarmed for one in evidence)}
     for shift in DELAY_LIMITS:
@@ -119,7 +123,7 @@ def delays(kind: Kind, seed: int) -> dict[str, Any]:
         found[str(shift)] = None
         for passed, window in enumerate(after, 1):
             for place, rule in enumerate(now):
-                then[place].add(rule.p_value(_column(window[:, place] + shift)))
+                then[place].add(rule.p_value(_column(kind, window[:, place] + shift)))
             if any(one.alarmed for one in then):
                 found[str(shift)] = passed
                 break

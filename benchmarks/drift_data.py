@@ -34,6 +34,13 @@ def _levels(table: Table) -> Table:
     return found
 
 
+def _rare_levels(table: Table) -> Table:
+    """300 levels by Zipf's law, most of them rare; as numbers, of which no two are alike."""
+    shares = 1 / np.arange(1, 301)
+    found: Table = np.searchsorted(np.cumsum(shares / shares.sum())[:-1], _uniform(table)) * 1.0
+    return found
+
+
 def _uniform(table: Table) -> Table:
     from scipy.special import ndtr
 
@@ -59,6 +66,7 @@ class Kind:
         ordered: Whether the reference is in the order of time, and known to be.
         shape: What becomes of a normal value.
         delay: Whether delays are measured too.
+        categorical: Whether values are levels, not numbers.
     """
 
     name: str
@@ -69,6 +77,7 @@ class Kind:
     ordered: bool = False
     shape: Shape = _plain
     delay: bool = False
+    categorical: bool = False
 
     def reference(self, rng: Generator, rows: int, features: int) -> Table:
         """Return a reference of so many rows, spread over two days."""
@@ -136,4 +145,5 @@ KINDS = (
     Kind("levels", shape=_levels),
     Kind("heavy tails", shape=_tails),
     Kind("bursts of 25 copies", bursts=True, ordered=True),
+    Kind("300 levels, most rare", shape=_rare_levels, categorical=True),
 )

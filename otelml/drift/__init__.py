@@ -23,6 +23,7 @@ from otelml.drift.margin import (
     reference_margin,
     smallest_shift_seen,
 )
+from otelml.drift.multivariate import Projection, reconstruction
 from otelml.drift.psi import psi
 from otelml.drift.result import DriftResult, FeatureDrift
 from otelml.drift.rule import FeatureRule
@@ -36,6 +37,7 @@ __all__ = [
     "FeatureDrift",
     "FeatureRule",
     "LearnedMargin",
+    "Projection",
     "Statistic",
     "as_distance",
     "chi_squared",
@@ -50,6 +52,7 @@ __all__ = [
     "lag_1_autocorrelation",
     "level_autocorrelation",
     "psi",
+    "reconstruction",
     "reference_margin",
     "repeats",
     "smallest_shift_seen",

@@ -26,6 +26,8 @@ from otelml.drift.pairs import MIN_ROWS
 from otelml.reference import Column, Feature, margin_at, margins_cover
 
 _WEIGHT = 0.1
+_EXPECTED = 5
+_JOINED = 200
 
 
 class Observed(NamedTuple):
@@ -72,7 +74,8 @@ class FeatureRule:
 
     The reference's own error; rows that resemble the ones before them; and the pattern of a day:
     from the reference where it is in order and has enough windows, else learned from the first
-    windows, which have no p-value.
+    windows, which have no p-value. Short windows are learned from once more, joined to 200 rows:
+    alone they show too little of a pattern.
 
     Args:
         feature: Of the reference.
@@ -80,6 +83,7 @@ class FeatureRule:
         min_rows: Usable values that a window needs.
         learned: What was learned so far, where the reference does not tell; its ``windows`` are
             those of a season.
+        joined: What was learned of joined windows.
         autocorrelation: Of the windows so far: the next one counts a tenth.
         repeated: How many times as long as by chance runs of equal values were, in the same way.
 
@@ -98,11 +102,13 @@ class FeatureRule:
     features: int = 1
     min_rows: int = MIN_ROWS
     learned: LearnedMargin = field(default_factory=LearnedMargin)
+    joined: LearnedMargin = field(default_factory=LearnedMargin)
     autocorrelation: float = math.nan
     repeated: float = math.nan
+    _held: list[Column] = field(default_factory=list[Column], repr=False)
 
     def __post_init__(self) -> None:
-        self.learned.reference_rows = max(1, self.feature.usable)
+        self.learned.reference_rows = self.joined.reference_rows = max(1, self.feature.usable)
 
     def p_value(self, column: Column) -> float:
         """Take in a window, and return its p-value; NaN where it has none.
@@ -122,28 +128,44 @@ class FeatureRule:
         if min(column.usable, reference_rows) < max(1, self.min_rows):
             return Observed(math.nan, 1.0, math.nan, reference_rows)
         rows = max(1.0, self._effective_rows(column))
-        if self.feature.sample is not None and not self.feature.discrete:
-            distance = self.feature.sample.distance(np.sort(column.values))
-            excess = self._excess(column, distance, rows)
-            return Observed(distance, rows, excess, reference_rows)
-        value, dof = self._chi_squared(column, rows)
-        excess = self._excess(column, as_distance(value, dof, rows), rows)
-        return Observed(value, rows, excess, reference_rows, dof)
+        value, dof = self._tested(column, rows)
+        return Observed(value, rows, self._excess(column, value, dof, rows), reference_rows, dof)
 
     @property
     def learning(self) -> bool:
         """Whether windows are still learned from, where the reference does not tell."""
         return self.learned.learning
 
-    def _excess(self, column: Column, distance: float, rows: float) -> float:
+    def _tested(self, column: Column, rows: float) -> tuple[float, int]:
+        """Return a distance and 0, or a chi-squared and its degrees of freedom."""
+        if self.feature.sample is None or self.feature.discrete:
+            return self._chi_squared(column, rows)
+        return self.feature.sample.distance(np.sort(column.values)), 0
+
+    def _excess(self, column: Column, value: float, dof: int, rows: float) -> float:
         feature = self.feature
         covered = margins_cover(feature.margins, column.usable, feature.usable)
         if covered and not feature.discrete:
             return margin_at(feature.margins, column.usable)
-        if self.learned.learning:
-            self.learned.add(distance, rows)
-            return math.nan
-        return self.learned.excess
+        if not self.learned.learning:
+            return max(self.learned.excess, self.joined.excess)
+        self.learned.add(as_distance(value, dof, rows) if dof else value, rows)
+        if column.usable < _JOINED:
+            self._join(column, rows / column.usable)
+        return math.nan
+
+    def _join(self, column: Column, worth: float) -> None:
+        self._held.append(column)
+        total = sum(one.usable for one in self._held)
+        if total >= _JOINED:
+            levels = tuple(level for one in self._held for level in one.levels)
+            values = np.concatenate([one.values for one in self._held])
+            value, dof = self._tested(Column(column.kind, values, levels), total * worth)
+            distance = as_distance(value, dof, total * worth) if dof else value
+            self.joined.add(distance, total * worth)
+            self._held.clear()
+        if not self.learned.learning:
+            self._held.clear()
 
     def _effective_rows(self, column: Column) -> float:
         if column.kind == "categorical":
@@ -158,12 +180,19 @@ class FeatureRule:
     def _chi_squared(self, column: Column, rows: float) -> tuple[float, int]:
         """Return Pearson's statistic against the reference's shares, for effective rows."""
         before, now = self.feature.counts, self.feature.count(column)
-        # What neither side has, such as unseen levels, tells nothing; half a row stands for
-        # a bin that only the window has.
-        known = (before > 0) | (now > 0)
-        expected = np.maximum(before[known], 0.5) / before.sum() * now.sum()
-        value = float(((now[known] - expected) ** 2 / expected).sum())
-        return value * rows / column.usable, int(known.sum()) - 1
+        expected = before / before.sum() * now.sum()
+        # Pearson's statistic is a chi-squared where some rows are expected: rare and unseen
+        # levels are one bin, which tells nothing up to as many rows.
+        common = expected >= _EXPECTED
+        value = float(((now[common] - expected[common]) ** 2 / expected[common]).sum())
+        dof = int(common.sum())
+        if not common.all():
+            rare = float(expected[~common].sum())
+            more = float(now[~common].sum()) - max(rare, _EXPECTED)
+            value += (more if rare >= _EXPECTED else max(0.0, more)) ** 2 / max(rare, _EXPECTED)
+        else:
+            dof -= 1
+        return value * rows / column.usable, max(1, dof)
 
 
 def _pooled(before: float, found: float) -> float:

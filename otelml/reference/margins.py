@@ -55,6 +55,10 @@ def learn_margins(values: Floats) -> dict[int, float]:
         distances = np.array([whole.distance(part) for part in parts])
         # A window is part of the whole, and by that nearer to it.
         learned[rows] = excess(distances, rows, -len(values))
+    # A pattern that long windows show is in short ones too, where chance may hide it.
+    largest = 0.0
+    for rows in reversed(learned):
+        learned[rows] = largest = max(largest, learned[rows])
     return learned
 
 
