@@ -12,7 +12,7 @@ from otelml.reference.sample import Sample
 
 _WINDOWS = (50, 100, 200, 500, 1_000, 2_000, 5_000)
 _AT_LEAST = 4
-_COVERED = 12
+_COVERED = 24
 CHANCE = 1.2
 # Of the Kolmogorov distribution: its mean and deviation, and what one in a thousand exceeds.
 _MEAN, _DEVIATION, _RARE = 0.8687, 0.2603, 1.95
@@ -22,7 +22,7 @@ def excess(distances: Floats, rows: float | Floats, reference_rows: float = math
     """Return max(0, largest of distance - 1.2/√n) of windows of n rows.
 
     It is 0 where the distances are no larger than those of rows without a pattern: their mean
-    within two standard errors of chance, and none that one window in a thousand would have.
+    within a standard error of chance, and none that one window in a thousand would have.
 
     Args:
         distances: KS distances of windows from the whole.
@@ -33,7 +33,7 @@ def excess(distances: Floats, rows: float | Floats, reference_rows: float = math
         return 0.0
     rows = np.maximum(rows, 1.0)
     scaled = distances * np.sqrt(rows / (1 + rows / reference_rows))
-    likely = _MEAN + 2 * _DEVIATION / math.sqrt(len(distances))
+    likely = _MEAN + _DEVIATION / math.sqrt(len(distances))
     if scaled.mean() <= likely and scaled.max() <= _RARE:
         return 0.0
     return max(0.0, float((distances - CHANCE / np.sqrt(rows)).max()))
@@ -65,7 +65,7 @@ def learn_margins(values: Floats) -> dict[int, float]:
 def margins_cover(margins: Mapping[int, float], rows: int, reference_rows: int) -> bool:
     """Return whether margins from a reference can be relied on for windows of these rows.
 
-    A reference of less than 12 such windows says little of how they differ: each may span more
+    A reference of less than 24 such windows says little of how they differ: each may span more
     time than a window of serving does, and so hide what changes within it.
 
     >>> margins_cover({100: 0.2}, 500, 10_000), margins_cover({100: 0.2}, 5_000, 10_000)
