@@ -26,8 +26,8 @@ from otelml.reference import Column, Feature, Reference
 FEATURES = (1, 30, 100)
 ROWS = (50, 200, 500, 5_000)
 REFERENCES = (1_000, 10_000)
-BUDGET = 200
-HORIZON = 400
+BUDGET = 100
+HORIZON = 240
 RESULTS = Path("build/drift_calibration.json")
 PAGE = Path("docs/drift-calibration.md")
 

@@ -16,7 +16,7 @@ from otelml.drift.ordered import ordered
 from otelml.drift.pairs import Histograms
 from otelml.drift.psi import psi_of
 from otelml.drift.statistic import Statistic
-from otelml.drift.survival import chi_squared_tails, kolmogorov_tail
+from otelml.drift.survival import chi_squared_tails, kolmogorov_tails
 from otelml.reference import Column, Feature, Sample
 from otelml.reference.columns import Floats
 from otelml.reference.sample import Counts
@@ -83,13 +83,22 @@ def _numeric(features: list[Feature], values: Floats, epsilon: float) -> Iterato
     rows = values.shape[1]
     distances, moved = ordered(samples, values)
     statistics: list[dict[str, Statistic]] = []
-    for sample, distance, far in zip(samples, distances.tolist(), moved.tolist(), strict=True):
+    p_values = _p_values(samples, distances, rows)
+    columns = (samples, distances.tolist(), moved.tolist(), p_values)
+    for sample, distance, far, p_value in zip(*columns, strict=True):
         spread = sample.deviation
         scaled = far / spread if spread > 0 else (0.0 if far == 0 else math.inf)
-        p_value = kolmogorov_tail(distance, sample.rows, rows)
         statistics.append({"ks": Statistic(distance, p_value), "wasserstein": Statistic(scaled)})
     counts = [feature.count_sorted(row) for feature, row in zip(features, values, strict=True)]
     return _with_bins(features, counts, statistics, epsilon)
+
+
+def _p_values(samples: list[Sample], distances: Floats, rows: int) -> list[float]:
+    sizes = np.array([sample.rows for sample in samples])
+    found = np.empty(len(samples))
+    for size in np.unique(sizes).tolist():
+        found[sizes == size] = kolmogorov_tails(distances[sizes == size].tolist(), size, rows)
+    return found.tolist()
 
 
 def _with_bins(

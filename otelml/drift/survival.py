@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -120,18 +121,25 @@ def kolmogorov_tail(distance: float, rows: int, current: int) -> float:
     >>> round(kolmogorov_tail(0.2, 100, 100), 3)
     0.036
     """
+    return kolmogorov_tails([distance], rows, current)[0]
+
+
+def kolmogorov_tails(distances: Sequence[float], rows: int, current: int) -> list[float]:
+    """Return ``kolmogorov_tail`` of several distances between samples of the same sizes."""
     few, many = sorted((rows, current))
-    if distance <= 0:
-        return 1.0
     product = few * many
     near = 2 * many < 3 * few
     if few < _EXACT_BELOW or product <= (_EXACT_NEAR if near else _EXACT_PRODUCT):
-        return _paths_outside(distance, few, many)
+        outside = _paths_outside(np.array(distances), few, many).tolist()
+        return [p if d > 0 else 1.0 for p, d in zip(outside, distances, strict=True)]
     total = few + many
     lattice = math.gcd(few, many) / product
     correction = (many + 2 * few) / (6 * math.sqrt(product) * math.sqrt(total))
-    scaled = math.sqrt(product / total) * (distance - lattice / 2) + correction
-    return kolmogorov_series(scaled)
+    root = math.sqrt(product / total)
+    return [
+        kolmogorov_series(root * (distance - lattice / 2) + correction) if distance > 0 else 1.0
+        for distance in distances
+    ]
 
 
 def kolmogorov_series(scaled: float) -> float:
@@ -147,17 +155,21 @@ def kolmogorov_series(scaled: float) -> float:
     return min(1.0, max(0.0, 2 * total))
 
 
-def _paths_outside(distance: float, few: int, many: int) -> float:
+def _paths_outside(distances: Floats, few: int, many: int) -> Floats:
     """Return the share of lattice paths that leave the band ``|i/few - j/many| < distance``."""
     step = math.gcd(few, many)
-    limit = round(distance * few * many / step)  # in steps of the lattice
+    limits = np.round(distances * (few * many / step))[:, None]  # in steps of the lattice
     across = np.arange(many + 1) * (few // step)
-    inside = np.ones(many + 1)
+    inside = np.ones((len(distances), many + 1))
     every = np.ones(many + 1)
     for place in range(few + 1):
-        band = np.abs(across - place * (many // step)) < limit
-        inside = np.cumsum(inside * band) * band if place else np.cumprod(band.astype(float))
-        every = np.cumsum(every) if place else every
+        band = np.abs(across - place * (many // step)) < limits
+        if place:
+            inside = np.cumsum(inside * band, axis=1) * band
+            every = np.cumsum(every)
+        else:
+            inside = np.cumprod(band.astype(float), axis=1)
         largest = every[-1]
         inside, every = inside / largest, every / largest
-    return min(1.0, max(0.0, 1.0 - float(inside[-1] / every[-1])))
+    found: Floats = np.clip(1.0 - inside[:, -1] / every[-1], 0.0, 1.0)
+    return found

@@ -70,8 +70,13 @@ class Sample:
         """The standard deviation of the rows (population)."""
         if not self.rows:
             return float("nan")
-        spread = (self.values - self.mean) ** 2
-        return float(np.sqrt(np.average(spread, weights=self.counts)))
+        centred = self.values - self.mean
+        largest = float(np.abs(centred).max())
+        if not 0 < largest < np.inf:
+            return 0.0 if largest == 0 else largest
+        # In parts of the largest, whose square may be beyond the largest float.
+        spread = np.average((centred / largest) ** 2, weights=self.counts)
+        return largest * float(np.sqrt(spread))
 
     def quantiles(self, shares: Floats) -> Floats:
         """Return the quantiles at these shares, as ``numpy.quantile`` (linear) does.
