@@ -68,7 +68,7 @@ def margins_cover(margins: Mapping[int, float], rows: int, reference_rows: int) 
     A reference of less than 24 such windows says little of how they differ: each may span more
     time than a window of serving does, and so hide what changes within it.
 
-    >>> margins_cover({100: 0.2}, 500, 10_000), margins_cover({100: 0.2}, 5_000, 10_000)
+    >>> margins_cover({100: 0.2}, 200, 10_000), margins_cover({100: 0.2}, 5_000, 10_000)
     (True, False)
     """
     return bool(margins) and rows * _COVERED <= reference_rows

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from otelml.reference.columns import Floats
 
 Counts = npt.NDArray[np.float64]
+_KEEP_STEPS = 2_000
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class Sample:
         return float(max(over.max(), under.max()))
 
     def sums_at_steps(self, count: int) -> Floats:
-        """Return ``sums`` at ``count`` equal steps of rank, from 0 to all rows; the last are kept.
+        """Return ``sums`` at ``count`` equal steps of rank, from 0 to all rows; few are kept.
 
         Args:
             count: Steps, such as the rows of a window; windows in turn mostly have as many.
@@ -127,7 +128,8 @@ class Sample:
             ranks = np.arange(count + 1) * (self.below[-1] / count)
             found = np.interp(ranks, self.below, self.sums)
             self._steps.clear()
-            self._steps[count] = found
+            if count <= _KEEP_STEPS:
+                self._steps[count] = found
         return found
 
     def merge(self, other: Sample) -> Sample:
