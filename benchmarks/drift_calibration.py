@@ -28,7 +28,7 @@ ROWS = (50, 200, 500, 5_000)
 REFERENCES = (1_000, 10_000)
 BUDGET = 100
 HORIZON = 240
-RESULTS = Path("build/drift_calibration.json")
+RESULTS = Path("benchmarks/drift_calibration.json")
 PAGE = Path("docs/drift-calibration.md")
 
 

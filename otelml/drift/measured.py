@@ -98,7 +98,7 @@ def _p_values(samples: list[Sample], distances: Floats, rows: int) -> list[float
     found = np.empty(len(samples))
     for size in np.unique(sizes).tolist():
         found[sizes == size] = kolmogorov_tails(distances[sizes == size].tolist(), size, rows)
-    return found.tolist()
+    return [float(one) for one in found]
 
 
 def _with_bins(

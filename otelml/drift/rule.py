@@ -86,6 +86,7 @@ class FeatureRule:
         joined: What was learned of joined windows.
         autocorrelation: Of the windows so far: the next one counts a tenth.
         repeated: How many times as long as by chance runs of equal values were, in the same way.
+        learning: Whether the last window was only learned from.
 
     >>> import numpy as np
     >>> from otelml.reference import Column, Reference
@@ -105,6 +106,7 @@ class FeatureRule:
     joined: LearnedMargin = field(default_factory=LearnedMargin)
     autocorrelation: float = math.nan
     repeated: float = math.nan
+    learning: bool = False
     _held: list[Column] = field(default_factory=list[Column], repr=False)
 
     def __post_init__(self) -> None:
@@ -114,7 +116,7 @@ class FeatureRule:
         """Take in a window, and return its p-value; NaN where it has none.
 
         Args:
-            column: Of the feature's kind, in the order of time.
+            column: In the order of time; one of another kind than the feature's has no p-value.
         """
         return self.observe(column).p_value(self.features)
 
@@ -125,16 +127,12 @@ class FeatureRule:
             column: Of the feature's kind, in the order of time.
         """
         reference_rows = self.feature.usable
-        if min(column.usable, reference_rows) < max(1, self.min_rows):
+        few = min(column.usable, reference_rows) < max(1, self.min_rows)
+        if few or column.kind != self.feature.kind:
             return Observed(math.nan, 1.0, math.nan, reference_rows)
         rows = max(1.0, self._effective_rows(column))
         value, dof = self._tested(column, rows)
         return Observed(value, rows, self._excess(column, value, dof, rows), reference_rows, dof)
-
-    @property
-    def learning(self) -> bool:
-        """Whether windows are still learned from, where the reference does not tell."""
-        return self.learned.learning
 
     def _tested(self, column: Column, rows: float) -> tuple[float, int]:
         """Return a distance and 0, or a chi-squared and its degrees of freedom."""
@@ -145,9 +143,10 @@ class FeatureRule:
     def _excess(self, column: Column, value: float, dof: int, rows: float) -> float:
         feature = self.feature
         covered = margins_cover(feature.margins, column.usable, feature.usable)
+        self.learning = (not covered or feature.discrete) and self.learned.learning
         if covered and not feature.discrete:
             return margin_at(feature.margins, column.usable)
-        if not self.learned.learning:
+        if not self.learning:
             return max(self.learned.excess, self.joined.excess)
         self.learned.add(as_distance(value, dof, rows) if dof else value, rows)
         if column.usable < _JOINED:

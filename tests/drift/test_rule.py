@@ -219,3 +219,24 @@ def test_few_rows_and_learning_have_no_p_value():
     found = [rule.p_value(numbers(rng.normal(size=n))) for n in (49, 100, 100, 100)]
     assert [math.isnan(p) for p in found] == [True, True, True, False]
     assert not rule.learning
+    rule = rule_of(rng.normal(size=10_000))
+    rule.p_value(numbers(rng.normal(size=500)))
+    assert rule.learning
+    rule = rule_of(rng.normal(size=20_000), ordered=True)
+    rule.p_value(numbers(rng.normal(size=500)))
+    assert not rule.learning
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        Column("categorical", np.empty(0), ("a",) * 100),
+        Column("empty", np.empty(0), (), 100),
+        Column("datetime", np.arange(100.0)),
+    ],
+)
+def test_another_kind_has_no_p_value(column):
+    """Neither an exception nor evidence."""
+    rule = rule_of(np.random.default_rng(12).normal(size=1000))
+    assert math.isnan(rule.p_value(column))
+    assert math.isnan(rule_of([None] * 100).p_value(column))
