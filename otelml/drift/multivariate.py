@@ -139,9 +139,13 @@ def _numbers(columns: Mapping[str, Any]) -> dict[str, Floats]:
         if column.usable == column.rows:
             found[name] = column.values
             continue
-        places = [read_column([value]).usable == 1 for value in list(values)]
+        array = np.asarray(values)
+        if array.dtype.kind == "f":
+            usable = np.isfinite(array)
+        else:
+            usable = np.array([read_column([value]).usable == 1 for value in list(values)])
         whole = np.full(column.rows, math.nan)
-        whole[np.array(places)] = column.values
+        whole[usable] = column.values
         found[name] = whole
     return found
 
