@@ -5,6 +5,8 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from scipy.special import gammaincinv
+
 DELAY_LIMITS = {0.1: 10, 0.2: 3, 0.3: 1}
 _PROMISE = 0.8
 _SIZES = ("1000/1", "1000/30", "1000/100", "10000/1", "10000/30", "10000/100")
@@ -16,8 +18,8 @@ def _cell(lists: list[list[int | None]], budget: int, horizon: int) -> tuple[str
     alarms = sum(first is not None for first in firsts)
     watched = sum(horizon if first is None else first for first in firsts)
     ratio = watched / max(1, alarms) / budget
-    # Twice the deviation of so many alarms: a mean that is as low by chance is no miss.
-    allowed = ratio * (1 + 2 / max(1, alarms) ** 0.5)
+    # The fewest alarms expected that still give so many in one case of twenty, by Poisson.
+    allowed = watched / budget / float(gammaincinv(alarms, 0.05)) if alarms else 0.0
     shown = f"> {watched / budget:.1f}" if not alarms else f"{ratio:.1f}"
     return f"{shown} ({alarms}/{len(firsts)})", float("inf") if not alarms else allowed
 
