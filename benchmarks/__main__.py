@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-PARTS = ("prediction", "growth", "service", "process", "viewer", "pipeline")
+PARTS = ("prediction", "growth", "service", "process", "drift", "viewer", "pipeline")
 RESULTS = Path(__file__).parent / "results.json"
 
 

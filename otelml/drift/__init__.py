@@ -5,7 +5,12 @@ from __future__ import annotations
 from otelml.drift.budget import AlarmBudget
 from otelml.drift.chi_squared import chi_squared
 from otelml.drift.compare import compare
-from otelml.drift.dependence import effective_rows, lag_1_autocorrelation
+from otelml.drift.dependence import (
+    effective_rows,
+    lag_1_autocorrelation,
+    level_autocorrelation,
+    repeats,
+)
 from otelml.drift.discrete import (
     Distance,
     discrete_excess,
@@ -19,13 +24,17 @@ from otelml.drift.kl import kl
 from otelml.drift.ks import ks
 from otelml.drift.margin import (
     LearnedMargin,
+    as_distance,
+    chi_squared_p_value,
     ks_p_value,
     reference_margin,
     smallest_shift_seen,
 )
 from otelml.drift.measure import measure, too_few
+from otelml.drift.multivariate import Projection, reconstruction
 from otelml.drift.psi import psi
 from otelml.drift.result import DriftResult, FeatureDrift
+from otelml.drift.rule import FeatureRule
 from otelml.drift.severity import BANDS, Severity, worst
 from otelml.drift.statistic import Statistic
 from otelml.drift.wasserstein import wasserstein
@@ -37,10 +46,14 @@ __all__ = [
     "DriftResult",
     "Evidence",
     "FeatureDrift",
+    "FeatureRule",
     "LearnedMargin",
+    "Projection",
     "Severity",
     "Statistic",
+    "as_distance",
     "chi_squared",
+    "chi_squared_p_value",
     "compare",
     "discrete_distance",
     "discrete_excess",
@@ -53,9 +66,12 @@ __all__ = [
     "ks",
     "ks_p_value",
     "lag_1_autocorrelation",
+    "level_autocorrelation",
     "measure",
     "psi",
+    "reconstruction",
     "reference_margin",
+    "repeats",
     "smallest_shift_seen",
     "too_few",
     "wasserstein",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from otelml.drift.pairs import MIN_ROWS, Histograms, histograms
+import numpy as np
+
+from otelml.drift.pairs import MIN_ROWS, Histograms, Tested, histograms
 from otelml.drift.statistic import Statistic
-from otelml.drift.survival import chi_squared_tail
 
 
 def chi_squared(
@@ -26,16 +27,18 @@ def chi_squared(
     2.020202
     """
     pair = histograms(reference, current, bins, min_rows)
-    return pair if isinstance(pair, Statistic) else chi_squared_of(pair)
+    return pair if isinstance(pair, Statistic) else pair.statistic(chi_squared_of(pair))
 
 
-def chi_squared_of(pair: Histograms) -> Statistic:
+def chi_squared_of(pair: Histograms) -> Tested:
     """Return Pearson's χ² of two histograms."""
     both = pair.reference + pair.current
-    has = both > 0
+    both = np.where(both > 0, both, 1.0)
     rows, current = pair.rows
-    value = 0.0
+    found = np.zeros_like(rows)
     for counts, size in ((pair.reference, rows), (pair.current, current)):
-        expected = both[has] * (size / (rows + current))
-        value += float(((counts[has] - expected) ** 2 / expected).sum())
-    return Statistic(value, chi_squared_tail(value, pair.dof))
+        expected = both * (size / (rows + current))[..., None]
+        # A bin that is empty on both sides has the count 0, not the 1 expected of it.
+        left = np.where(pair.reference + pair.current > 0, counts - expected, 0.0)
+        found = found + (left**2 / expected).sum(axis=-1)
+    return Tested(found, found)

@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from otelml.drift.measure import measure, too_few
+from otelml.drift.measure import finding, too_few
+from otelml.drift.measured import measured
 from otelml.drift.pairs import EPSILON, MIN_ROWS
 from otelml.drift.result import DriftResult, FeatureDrift
 from otelml.drift.severity import BANDS
@@ -49,9 +48,8 @@ def compare(
     mismatches = {
         name: "not in the reference" for name in columns if name not in reference.features
     }
-    level = alpha / max(1, len(reference.features))
-    found: dict[str, FeatureDrift] = {}
     rows = max((len(values) for values in columns.values()), default=0)
+    fits: dict[str, Column] = {}
     for name, feature in reference.features.items():
         if name not in columns:
             mismatches[name] = "not in the window"
@@ -59,11 +57,22 @@ def compare(
         column = _column(feature, columns[name])
         if isinstance(column, str):
             mismatches[name] = column
-            continue
-        if column.kind not in {feature.kind, "empty"} and feature.kind != "empty":
+        elif column.kind not in {feature.kind, "empty"} and feature.kind != "empty":
             mismatches[name] = f"{feature.kind} in the reference, {column.kind} in the window"
-            continue
-        found[name] = _feature(feature, column, level, epsilon, min_rows, bands)
+        else:
+            fits[name] = column
+    reasons = {
+        name: too_few(reference.features[name], fits[name].usable, min_rows) for name in fits
+    }
+    pairs = [(reference.features[name], fits[name]) for name in fits if not reasons[name]]
+    level = alpha / max(1, len(reference.features))
+    tested = {found.feature.name: found for found in measured(pairs, epsilon)}
+    found = {
+        name: finding(tested[name], _missing_share(column), level, bands)
+        if name in tested
+        else _untested(reference.features[name], column, reasons[name])
+        for name, column in fits.items()
+    }
     return DriftResult(rows, reference.rows, found, mismatches, alpha)
 
 
@@ -79,20 +88,12 @@ def _column(feature: ReferenceFeature, values: Any) -> Column | str:
         return str(error)
 
 
-def _feature(
-    feature: ReferenceFeature,
-    column: Column,
-    level: float,
-    epsilon: float,
-    min_rows: int,
-    bands: Mapping[str, tuple[float, float]],
-) -> FeatureDrift:
-    missing = 1 - column.usable / column.rows if column.rows else 0.0
-    short = too_few(feature, column.usable, min_rows)
-    if short:
-        return FeatureDrift(
-            feature.name, {}, {}, math.nan, False, missing, 0, feature.importance, (), short
-        )
-    values = np.sort(column.values)
-    counts = feature.count(column) if feature.sample is None else feature.cut.count(values)  # type: ignore[arg-type]
-    return measure(feature, values, counts, missing, level, epsilon, bands)
+def _missing_share(column: Column) -> float:
+    return 1 - column.usable / column.rows if column.rows else 0.0
+
+
+def _untested(feature: ReferenceFeature, column: Column, reason: str) -> FeatureDrift:
+    missing = _missing_share(column)
+    return FeatureDrift(
+        feature.name, {}, {}, math.nan, False, missing, 0, feature.importance, (), reason
+    )

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from otelml.drift.pairs import MIN_ROWS, Histograms, histograms
+from otelml.drift.pairs import MIN_ROWS, Histograms, Tested, histograms
 from otelml.drift.statistic import Statistic
-from otelml.drift.survival import chi_squared_tail
 from otelml.reference.columns import Floats
 
 
@@ -29,19 +28,18 @@ def js(reference: Any, current: Any, bins: int = 10, *, min_rows: int = MIN_ROWS
     1.0
     """
     pair = histograms(reference, current, bins, min_rows)
-    return pair if isinstance(pair, Statistic) else js_of(pair)
+    return pair if isinstance(pair, Statistic) else pair.statistic(js_of(pair))
 
 
-def js_of(pair: Histograms) -> Statistic:
+def js_of(pair: Histograms) -> Tested:
     """Return the Jensen-Shannon distance of two histograms."""
     p, q = pair.shares
     middle = (p + q) / 2
-    squared = min(1.0, max(0.0, (_divergence(p, middle) + _divergence(q, middle)) / 2))
-    rows, current = pair.rows
-    scaled = 8 * math.log(2) * squared * rows * current / (rows + current)
-    return Statistic(math.sqrt(squared), chi_squared_tail(scaled, pair.dof))
+    middle = np.where(middle > 0, middle, 1.0)
+    squared = np.clip((_divergence(p, middle) + _divergence(q, middle)) / 2, 0.0, 1.0)
+    return Tested(np.sqrt(squared), 8 * math.log(2) * squared * pair.harmonic)
 
 
-def _divergence(shares: Floats, middle: Floats) -> float:
-    has = shares > 0
-    return float((shares[has] * np.log2(shares[has] / middle[has])).sum())
+def _divergence(shares: Floats, middle: Floats) -> Floats:
+    found: Floats = (shares * np.log2(np.where(shares > 0, shares / middle, 1.0))).sum(axis=-1)
+    return found

@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from otelml.drift.pairs import EPSILON, MIN_ROWS, Histograms, histograms
+from otelml.drift.pairs import EPSILON, MIN_ROWS, Histograms, Tested, histograms
 from otelml.drift.statistic import Statistic
-from otelml.drift.survival import chi_squared_tail
 from otelml.reference.columns import Floats
 
 Direction = Literal["reference_to_current", "current_to_reference"]
@@ -45,7 +44,7 @@ def kl(
     pair = histograms(reference, current, bins, min_rows)
     if isinstance(pair, Statistic):
         return pair
-    found = kl_of(pair, epsilon, direction)
+    found = pair.statistic(kl_of(pair, epsilon, direction))
     if not bootstrap:
         return found
     p, _ = pair.filled(epsilon)
@@ -55,15 +54,13 @@ def kl(
 
 def kl_of(
     pair: Histograms, epsilon: float = EPSILON, direction: Direction = "reference_to_current"
-) -> Statistic:
+) -> Tested:
     """Return KL of two histograms."""
     p, q = pair.filled(epsilon)
-    backward = float((q * np.log(q / p)).sum())
-    value = float((p * np.log(p / q)).sum())
-    rows, current = pair.rows
-    scaled = 2 * backward * rows * current / (rows + current)
-    chosen = value if direction == "reference_to_current" else backward
-    return Statistic(chosen, chi_squared_tail(scaled, pair.dof))
+    logs = np.log(q / p)
+    backward = (q * logs).sum(axis=-1)
+    forward = direction == "reference_to_current"
+    return Tested(-(p * logs).sum(axis=-1) if forward else backward, 2 * backward * pair.harmonic)
 
 
 def kl_null(

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from otelml.drift.ordered import ordered
 from otelml.drift.pairs import MIN_ROWS, samples
 from otelml.drift.statistic import Statistic
 from otelml.drift.survival import kolmogorov_tail
@@ -39,7 +40,7 @@ def ks(
     if isinstance(pair, Statistic):
         return pair
     sample, values = pair
-    distance = sample.distance(values)
+    distance = float(ordered([sample], values[None]).distances[0])
     if method == "exact":
         return Statistic(distance, _exact(sample, values))
     return Statistic(distance, kolmogorov_tail(distance, sample.rows, len(values)))

@@ -3,22 +3,45 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
-from otelml.drift.survival import chi_squared_tail, kolmogorov_series
-from otelml.reference import excess
+from otelml.drift.survival import (
+    chi_squared_tail,
+    kolmogorov_series,
+    noncentral_chi_squared_tail,
+)
+from otelml.reference import CHANCE, excess
 
 _C = 1.0
+_UNCOVERED = 0.05
 
 
-def reference_margin(rows: int, c: float = _C) -> float:
+def reference_margin(
+    rows: int, c: float = _C, *, window: float | None = None, features: int = 1
+) -> float:
     """Return c/√m: how far a reference of m rows may lie from the truth.
 
-    >>> reference_margin(10_000)
-    0.01
+    The reference's error is the same in every window, and large windows see it. With ``window``,
+    c grows as far as evidence needs: so that windows without a change have a mean e-value of 1 at
+    most beside the reference's error, of whichever feature has the largest one, in 95 of 100
+    references. That c is K - 0.38 (m/n)^(3/8), K the Kolmogorov quantile (simulated, to 0.1).
+
+    Args:
+        rows: Rows of the reference.
+        c: The least c.
+        window: Effective rows of the window.
+        features: How many features the model has.
+
+    >>> reference_margin(10_000), round(reference_margin(1_000, window=5_000, features=30), 4)
+    (0.01, 0.053)
     """
+    if window is not None:
+        largest = math.sqrt(math.log(2 * features / _UNCOVERED) / 2)
+        c = max(c, largest - 0.38 * (rows / window) ** 0.375)
     return c / math.sqrt(rows)
 
 
@@ -40,19 +63,73 @@ def ks_p_value(distance: float, rows: float, margin: float) -> float:
     return kolmogorov_series((root + 0.12 + 0.11 / root) * left) if left else 1.0
 
 
-def chi_squared_p_value(value: float, dof: int, rows: float, reference_rows: int) -> float:
+def chi_squared_p_value(
+    value: float,
+    dof: int,
+    rows: float,
+    reference_rows: int,
+    *,
+    features: int = 1,
+    excess: float = 0.0,
+) -> float:
     """Return the p-value of a window's chi-squared against shares of a reference.
 
-    The reference's own error adds (n/m)·dof to the statistic on average, and the same error in
-    every window: that much is taken off before testing.
+    The reference's own error is the same in every window, and makes the statistic noncentral: by
+    n/m times the error's own chi-squared, of whichever feature has the largest one, in 95 of 100
+    references.
 
     Args:
         value: Pearson's Σ (observed - expected)²/expected against the reference's shares.
         dof: Bins less one.
         rows: Effective rows of the window.
         reference_rows: Rows of the reference.
+        features: How many features the model has.
+        excess: Of a margin that was learned with ``as_distance``.
     """
-    return chi_squared_tail(max(0.0, value - dof * rows / reference_rows), dof)
+    largest = chi_squared_quantile(_UNCOVERED / features, dof)
+    noncentrality = rows * (largest / reference_rows + excess**2)
+    return noncentral_chi_squared_tail(value, dof, noncentrality)
+
+
+def as_distance(value: float, dof: int, rows: float) -> float:
+    """Return a chi-squared as the distance that a margin learns from.
+
+    It is as far beyond chance as a KS distance of the same p-value, and what is left of it above
+    chance is √(noncentrality / n).
+
+    Args:
+        value: Pearson's statistic against the reference's shares.
+        dof: Bins less one.
+        rows: Effective rows of the window.
+
+    >>> round(as_distance(9.0, 9, 100.0), 3)
+    0.087
+    """
+    chance = chi_squared_quantile(kolmogorov_series(CHANCE), dof)
+    if value > chance:
+        return CHANCE / math.sqrt(rows) + math.sqrt((value - chance) / rows)
+    p_value = chi_squared_tail(value, dof)
+    return _between(lambda x: kolmogorov_series(x) > p_value, 0.0, CHANCE) / math.sqrt(rows)
+
+
+@lru_cache(maxsize=1024)
+def chi_squared_quantile(p_value: float, dof: int) -> float:
+    """Return the value that a chi-squared variable reaches with this probability.
+
+    >>> round(chi_squared_quantile(0.05, 1), 4)
+    3.8415
+    """
+    if dof < 1:
+        return 0.0
+    high = dof - 2 * math.log(p_value) + 2 * math.sqrt(-dof * math.log(p_value))
+    return _between(lambda x: chi_squared_tail(x, dof) > p_value, 0.0, high)
+
+
+def _between(below: Callable[[float], bool], low: float, high: float) -> float:
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if below(middle) else (low, middle)
+    return high
 
 
 def smallest_shift_seen(rows: float, margin: float, alpha: float) -> float:
@@ -72,17 +149,25 @@ class LearnedMargin:
 
     Args:
         windows: Windows to learn from.
-        distances: D and the rows of each window so far.
+        distances: D and the effective rows of each window so far.
+        reference_rows: Rows of the reference: what its own error explains is no excess.
 
     >>> learned = LearnedMargin(windows=2)
     >>> learned.add(0.15, 400), learned.add(0.10, 400)
     (True, False)
     >>> round(learned.excess, 6)
     0.09
+
+    Where distances are no larger than chance makes them, there is no excess, and small shifts
+    stay in sight.
+
+    >>> LearnedMargin(2, [(0.05, 400), (0.03, 400)]).excess
+    0.0
     """
 
     windows: int = 24
     distances: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+    reference_rows: float = math.inf
 
     @property
     def learning(self) -> bool:
@@ -98,8 +183,13 @@ class LearnedMargin:
     @property
     def excess(self) -> float:
         """How much more than chance the windows strayed; 0 while there are none."""
-        return max((excess(np.array([d]), round(n)) for d, n in self.distances), default=0.0)
+        found = np.array(self.distances).reshape(-1, 2)
+        return excess(found[:, 0], found[:, 1], self.reference_rows)
 
     def merge(self, other: LearnedMargin) -> LearnedMargin:
         """Return what two replicas learned: the largest excess of both holds."""
-        return LearnedMargin(max(self.windows, other.windows), [*self.distances, *other.distances])
+        return LearnedMargin(
+            max(self.windows, other.windows),
+            [*self.distances, *other.distances],
+            min(self.reference_rows, other.reference_rows),
+        )

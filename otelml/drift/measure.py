@@ -1,21 +1,14 @@
-"""One feature of a window beside the reference: every statistic, from sorted values and counts."""
+"""What the statistics of one feature of a window say."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
-from otelml.drift.chi_squared import chi_squared_of
-from otelml.drift.js import js_of
-from otelml.drift.kl import kl_of
-from otelml.drift.pairs import EPSILON, Histograms
-from otelml.drift.psi import psi_of
+from otelml.drift.measured import Measured, measured_one
+from otelml.drift.pairs import EPSILON
 from otelml.drift.result import FeatureDrift
 from otelml.drift.severity import BANDS, Severity, severity
-from otelml.drift.statistic import Statistic
-from otelml.drift.survival import kolmogorov_tail
-from otelml.drift.wasserstein import wasserstein_distance
-from otelml.reference import Feature, QuantileBins, Sample
+from otelml.reference import Feature
 from otelml.reference.columns import Floats
 from otelml.reference.sample import Counts
 
@@ -54,17 +47,25 @@ def measure(
         epsilon: What an empty bin counts as in PSI and KL.
         bands: Thresholds of the severities.
     """
-    pair = Histograms(feature.counts, counts)
-    statistics = _binned(pair, epsilon)
-    if feature.sample is not None:
-        statistics |= _ordered(feature.sample, values)
+    return finding(measured_one(feature, values, counts, epsilon), missing, level, bands)
+
+
+def finding(
+    measured: Measured, missing: float, level: float, bands: Mapping[str, tuple[float, float]]
+) -> FeatureDrift:
+    """Return what the statistics of a feature say.
+
+    Args:
+        measured: The statistics.
+        missing: The share of rows without a usable value.
+        level: The p-value below which the feature has drifted.
+        bands: Thresholds of the severities.
+    """
+    feature, statistics = measured.feature, measured.statistics
     p_value = statistics["chi_squared" if feature.discrete else "ks"].p_value
     severities: dict[str, Severity] = {
         name: severity(name, statistic, bands) for name, statistic in statistics.items()
     }
-    p, q = pair.shares
-    unseen = 0 if isinstance(feature.cut, QuantileBins) else int(counts[-1])
-    bins = tuple(zip(feature.cut.names, p.tolist(), q.tolist(), strict=True))
     return FeatureDrift(
         feature.name,
         statistics,
@@ -72,27 +73,7 @@ def measure(
         p_value,
         p_value < level,
         missing,
-        unseen,
+        int(measured.counts[-1]) if feature.discrete else 0,
         feature.importance,
-        bins,
+        measured.bins,
     )
-
-
-def _binned(pair: Histograms, epsilon: float) -> dict[str, Statistic]:
-    return {
-        "psi": psi_of(pair, epsilon),
-        "kl": kl_of(pair, epsilon),
-        "js": js_of(pair),
-        "chi_squared": chi_squared_of(pair),
-    }
-
-
-def _ordered(sample: Sample, values: Floats) -> dict[str, Statistic]:
-    distance = sample.distance(values)
-    moved = wasserstein_distance(sample, values)
-    spread = sample.deviation
-    scaled = moved / spread if spread > 0 else (0.0 if moved == 0 else math.inf)
-    return {
-        "ks": Statistic(distance, kolmogorov_tail(distance, sample.rows, len(values))),
-        "wasserstein": Statistic(scaled),
-    }

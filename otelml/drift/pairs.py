@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from otelml.drift.statistic import Statistic, nothing
+from otelml.drift.survival import chi_squared_tail
 from otelml.reference import Column, LevelBins, Sample, numeric_bins, read_column
 from otelml.reference.columns import Floats
 from otelml.reference.sample import Counts
@@ -19,36 +22,61 @@ EPSILON = 1e-4
 
 @dataclass(frozen=True)
 class Histograms:
-    """Rows in the same bins, in the reference and now.
+    """Rows in the same bins, in the reference and now, of one feature or of several.
+
+    A bin that is empty on both sides changes nothing, so that features of fewer bins fit in.
 
     Args:
-        reference: Rows of the reference in each bin.
-        current: Rows of the window in each bin.
+        reference: Rows of the reference in each bin, of shape (bins,) or (features, bins).
+        current: Rows of the window in each bin, of the same shape.
     """
 
     reference: Counts
     current: Counts
 
-    @property
-    def dof(self) -> int:
-        """Bins that are not empty on both sides, less one."""
-        return int(np.count_nonzero(self.reference + self.current)) - 1
+    @cached_property
+    def dof(self) -> npt.NDArray[np.int64]:
+        """Bins that are not empty on both sides, less one; one a feature, as all below."""
+        return np.asarray(np.count_nonzero(self.reference + self.current, axis=-1) - 1)
 
-    @property
-    def rows(self) -> tuple[float, float]:
+    @cached_property
+    def rows(self) -> tuple[Floats, Floats]:
         """Rows of the reference and of the window."""
-        return float(self.reference.sum()), float(self.current.sum())
+        return self.reference.sum(axis=-1), self.current.sum(axis=-1)
 
-    @property
+    @cached_property
+    def harmonic(self) -> Floats:
+        """nm/(n+m) of the rows of both: what scales a divergence to a chi-squared."""
+        rows, current = self.rows
+        return rows * current / (rows + current)
+
+    @cached_property
     def shares(self) -> tuple[Floats, Floats]:
         """The share of each bin in the reference and in the window."""
         rows, current = self.rows
-        return self.reference / rows, self.current / current
+        return self.reference / rows[..., None], self.current / current[..., None]
 
     def filled(self, epsilon: float) -> tuple[Floats, Floats]:
         """Return the shares with ``epsilon`` for empty bins, not scaled again."""
         p, q = self.shares
         return np.where(p > 0, p, epsilon), np.where(q > 0, q, epsilon)
+
+    def statistic(self, found: Tested) -> Statistic:
+        """Return the statistic of the one feature that this is."""
+        scaled = float(found.scaled)
+        return Statistic(float(found.values), chi_squared_tail(scaled, int(self.dof)))
+
+
+class Tested(NamedTuple):
+    """A statistic of each feature, and what of it has a chi-squared distribution.
+
+    Args:
+        values: The statistic.
+        scaled: What is chi-squared with the histograms' degrees of freedom without a change.
+    """
+
+    values: Floats
+    scaled: Floats
 
 
 def _usable(reference: Column, current: Column, min_rows: int) -> Statistic | None:

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from otelml.drift.chi_squared import chi_squared_of
-from otelml.drift.pairs import EPSILON, MIN_ROWS, Histograms, histograms
+from otelml.drift.pairs import EPSILON, MIN_ROWS, Histograms, Tested, histograms
 from otelml.drift.statistic import Statistic
-from otelml.drift.survival import chi_squared_tail
 
 _ASYMPTOTIC_FROM = 200
 
@@ -38,14 +37,15 @@ def psi(
     0.040547
     """
     pair = histograms(reference, current, bins, min_rows)
-    return pair if isinstance(pair, Statistic) else psi_of(pair, epsilon)
+    return pair if isinstance(pair, Statistic) else pair.statistic(psi_of(pair, epsilon))
 
 
-def psi_of(pair: Histograms, epsilon: float = EPSILON) -> Statistic:
+def psi_of(pair: Histograms, epsilon: float = EPSILON) -> Tested:
     """Return PSI of two histograms."""
     p, q = pair.filled(epsilon)
-    value = float(((q - p) * np.log(q / p)).sum())
-    rows, current = pair.rows
-    if current < _ASYMPTOTIC_FROM:
-        return Statistic(value, chi_squared_of(pair).p_value)
-    return Statistic(value, chi_squared_tail(value * rows * current / (rows + current), pair.dof))
+    values = ((q - p) * np.log(q / p)).sum(axis=-1)
+    few = pair.rows[1] < _ASYMPTOTIC_FROM
+    scaled = values * pair.harmonic
+    return Tested(
+        values, np.where(few, chi_squared_of(pair).scaled, scaled) if few.any() else scaled
+    )

@@ -13,12 +13,13 @@ from otelml.reference.bins import (
 from otelml.reference.columns import Column, read_column
 from otelml.reference.feature import Feature
 from otelml.reference.frames import read_frame
-from otelml.reference.margins import excess, margin_at
+from otelml.reference.margins import CHANCE, excess, margin_at, margins_cover
 from otelml.reference.reference import Reference
 from otelml.reference.sample import Sample
 from otelml.reference.sources import read_table
 
 __all__ = [
+    "CHANCE",
     "Bins",
     "Column",
     "Feature",
@@ -30,6 +31,7 @@ __all__ = [
     "ValueBins",
     "excess",
     "margin_at",
+    "margins_cover",
     "numeric_bins",
     "read_column",
     "read_frame",

@@ -43,8 +43,10 @@ class QuantileBins:
         Args:
             values: Sorted finite values.
         """
-        ends = np.searchsorted(values, self.edges, side="right")
-        return np.diff(np.concatenate([[0], ends, [len(values)]])).astype(np.float64)
+        ends = np.zeros(len(self.edges) + 2)
+        ends[1:-1] = values.searchsorted(self.edges, side="right")
+        ends[-1] = len(values)
+        return ends[1:] - ends[:-1]
 
     def count_sample(self, sample: Sample) -> Counts:
         """Return rows of the sample in each bin."""

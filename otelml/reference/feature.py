@@ -11,7 +11,7 @@ import numpy as np
 
 from otelml.exceptions import InvalidReferenceError
 from otelml.reference.bins import Bins, LevelBins, QuantileBins, ValueBins, numeric_bins
-from otelml.reference.columns import Column, Kind, level_name
+from otelml.reference.columns import Column, Floats, Kind, level_name
 from otelml.reference.sample import Counts, Sample
 
 KEEP_VALUES = 20_000
@@ -86,6 +86,11 @@ class Feature:
             return counts
         return cut.count_sample(self._sample)
 
+    @cached_property
+    def bin_names(self) -> list[str]:
+        """The bins, as a person writes them, made once."""
+        return self.cut.names
+
     @property
     def _sample(self) -> Sample:
         return self.sample or Sample.of(np.empty(0))
@@ -96,6 +101,11 @@ class Feature:
         if isinstance(cut, LevelBins):
             return cut.count(column.levels)
         return cut.count(np.sort(column.values))
+
+    def count_sorted(self, values: Floats) -> Counts:
+        """Return rows of sorted finite values in each bin of a numeric feature."""
+        cut = self.cut
+        return np.zeros(0) if isinstance(cut, LevelBins) else cut.count(values)
 
     @property
     def discrete(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from otelml.reference.columns import Floats
 
 Counts = npt.NDArray[np.float64]
+_KEEP_STEPS = 2_000
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Sample:
     below: Counts
     sums: Floats
     centre: float
+    _steps: dict[int, Floats] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, values: Floats) -> Sample:
@@ -69,8 +71,13 @@ class Sample:
         """The standard deviation of the rows (population)."""
         if not self.rows:
             return float("nan")
-        spread = (self.values - self.mean) ** 2
-        return float(np.sqrt(np.average(spread, weights=self.counts)))
+        centred = self.values - self.mean
+        largest = float(np.abs(centred).max())
+        if not 0 < largest < np.inf:
+            return 0.0 if largest == 0 else largest
+        # In parts of the largest, whose square may be beyond the largest float.
+        spread = np.average((centred / largest) ** 2, weights=self.counts)
+        return largest * float(np.sqrt(spread))
 
     def quantiles(self, shares: Floats) -> Floats:
         """Return the quantiles at these shares, as ``numpy.quantile`` (linear) does.
@@ -97,11 +104,33 @@ class Sample:
         It is found at one of the values, or just below one: between them the function of the
         values is level, and this one only rises.
         """
-        right = np.searchsorted(values, values, side="right") / len(values)
-        left = np.searchsorted(values, values, side="left") / len(values)
-        at = self.below[np.searchsorted(self.values, values, side="right")] / self.below[-1]
-        under = self.below[np.searchsorted(self.values, values, side="left")] / self.below[-1]
-        return float(max(np.abs(at - right).max(), np.abs(under - left).max()))
+        place = self.values.searchsorted(values, side="right")
+        # Distinct values: an equal one stands just before; place -1 never equals one below all.
+        before = place - (self.values[place - 1] == values)
+        steps = np.arange(len(values) + 1) / len(values)
+        over = np.abs(self.below[place] / self.below[-1] - steps[1:])
+        under = np.abs(self.below[before] / self.below[-1] - steps[:-1])
+        # Of equal values the last has all of them at or below it, the first none below.
+        tied = values[1:] == values[:-1]
+        if tied.any():
+            over[:-1][tied] = 0.0
+            under[1:][tied] = 0.0
+        return float(max(over.max(), under.max()))
+
+    def sums_at_steps(self, count: int) -> Floats:
+        """Return ``sums`` at ``count`` equal steps of rank, from 0 to all rows; few are kept.
+
+        Args:
+            count: Steps, such as the rows of a window; windows in turn mostly have as many.
+        """
+        found = self._steps.get(count)
+        if found is None:
+            ranks = np.arange(count + 1) * (self.below[-1] / count)
+            found = np.interp(ranks, self.below, self.sums)
+            self._steps.clear()
+            if count <= _KEEP_STEPS:
+                self._steps[count] = found
+        return found
 
     def merge(self, other: Sample) -> Sample:
         """Return the sample of the rows of both."""

@@ -74,7 +74,7 @@ def test_references_are_shown_and_merged(files):
             "error: cannot read nowhere.json: No such file or directory\n",
         ),
         (("reference", "build", "nowhere.csv"), 1, "error: cannot read nowhere.csv: "),
-        (("reference", "build"), 2, "give DATA, or --sql with --query"),
+        (("reference", "build"), 2, "give DATA, or --query with --sql or --bigquery"),
         (("reference", "build", "a.csv", "--exclude"), 2, "requires an argument"),
     ],
 )

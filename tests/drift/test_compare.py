@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -29,21 +30,74 @@ TRAINING = frame(4000)
 REFERENCE = Reference.from_data(TRAINING, importances={"score": 0.5, "count": 2})
 
 
+def same(found, expected):
+    """Assert that two statistics agree to 1e-12 of their size."""
+    assert found.value == pytest.approx(expected.value, rel=1e-12, abs=1e-12)
+    assert found.p_value == pytest.approx(expected.p_value, rel=1e-9, abs=1e-12, nan_ok=True)
+
+
+def assert_plain(training, window, result):
+    """Assert that each statistic of each feature is that of the plain function."""
+    for name, values in window.items():
+        before, found = training[name], result.features[name].statistics
+        for key, plain in {"psi": psi, "kl": kl, "js": js, "chi_squared": chi_squared}.items():
+            same(found[key], plain(before, values, min_rows=1))
+        if "ks" in found:
+            usable = np.asarray(before, float)
+            usable = usable[np.isfinite(usable)]
+            spread = np.std(usable - usable[0])  # small values far from 0 lose no digits
+            moved = wasserstein(before, values, min_rows=1)
+            same(found["ks"], ks(before, values, min_rows=1))
+            scaled = moved.value / spread if spread else (math.inf if moved.value else 0.0)
+            same(found["wasserstein"], moved._replace(value=scaled))
+
+
 def test_statistics_are_those_of_the_plain_functions():
     """compare() only does many at once."""
     window = frame(500, 0.2)
-    result = compare(REFERENCE, window)
-    for name, values in window.items():
-        before = TRAINING[name]
-        expected = {"psi": psi, "kl": kl, "js": js, "chi_squared": chi_squared}
-        found = dict(result.features[name].statistics)
-        assert {key: found[key] for key in expected} == {
-            key: f(before, values) for key, f in expected.items()
+    assert_plain(TRAINING, window, compare(REFERENCE, window))
+
+
+@pytest.mark.parametrize("rows", [50, 137, 199, 200, 500, 3000])
+@pytest.mark.parametrize("shift", [0.0, 0.3, 40.0])
+def test_features_of_all_sorts_side_by_side(rows, shift):
+    """Ties, constants, levels, tails and gaps share arrays and do not disturb each other."""
+    rng = np.random.default_rng(rows)
+
+    def table(count, moved):
+        x = rng.normal(moved, 1, (count, 8))
+        holes = x[:, 4].copy()
+        holes[rng.random(count) < 0.1] = math.nan
+        return {
+            "normal": x[:, 0],
+            "tails": np.exp(np.minimum(4 * x[:, 1], 300)),
+            "rounded": x[:, 2].round(1),
+            "constant": np.full(count, 3.7),
+            "holes": holes,
+            "tiny": x[:, 3] * 1e-9 + 5,
+            "whole": (10 * x[:, 5]).astype(int),
+            "one_value_most": np.where(x[:, 6] > 1.5, x[:, 6], 0.0),
+            "few": x[:, 7].round(),
+            "flag": x[:, 0] > 1,
+            "levels": [str(v) for v in rng.integers(0, 3 + int(moved), count)],
+            "many_levels": [f"l{v}" for v in rng.integers(0, 400, count)],
         }
-        if name != "level":
-            moved = wasserstein(before, values).value / np.std(before)
-            assert found["ks"] == ks(before, values)
-            assert found["wasserstein"].value == pytest.approx(moved, abs=1e-12)
+
+    training, window = table(4000, 0.0), table(rows, shift)
+    assert_plain(training, window, compare(Reference.from_data(training), window, min_rows=1))
+
+
+def test_memory_is_bounded():
+    """10,000 rows of 100 features: little more than the window itself."""
+    rng = np.random.default_rng(1)
+    reference = Reference.from_data(rng.normal(size=(2000, 100)))
+    window = rng.normal(size=(10_000, 100))
+    compare(reference, window[:100])
+    tracemalloc.start()
+    compare(reference, window)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 24 * 2**20  # the columns alone are 8 MiB
 
 
 def test_a_shift_is_found_and_ranked_by_importance():

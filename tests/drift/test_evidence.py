@@ -162,8 +162,12 @@ def test_the_smallest_shift_seen_is_where_the_p_value_meets_the_level():
 
 
 def test_chi_squared_gives_the_references_error_away():
-    """A reference as small as the window: what its error explains on average is taken off."""
-    assert chi_squared_p_value(9, 9, 500, 500) == 1.0
+    """A reference as small as the window: a noncentral chi-squared of what its error explains."""
+    largest = stats.chi2.isf(0.05 / 30, 9)
+    for value in (9.0, 30.0, 80.0):
+        expected = stats.ncx2.sf(value, 9, 500 * (largest / 500 + 0.1**2))
+        found = chi_squared_p_value(value, 9, 500, 500, features=30, excess=0.1)
+        assert found == pytest.approx(expected, abs=1e-9)
     assert chi_squared_p_value(20, 9, 500, 10**9) == pytest.approx(stats.chi2.sf(20, 9), abs=1e-6)
 
 

@@ -1,0 +1,82 @@
+"""Sorted windows of several features beside their presorted references."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from otelml.reference import Sample
+from otelml.reference.columns import Floats
+
+
+class Ordered(NamedTuple):
+    """What the order of the values tells, one number a feature.
+
+    Args:
+        distances: KS: the largest distance of the distribution functions.
+        moved: W1: the area between them, in the unit of the values.
+    """
+
+    distances: Floats
+    moved: Floats
+
+
+def ordered(samples: Sequence[Sample], values: Floats) -> Ordered:
+    """Return KS and W1 of several features at once.
+
+    Args:
+        samples: The reference of each feature.
+        values: Sorted finite values, of shape (features, rows).
+    """
+    features, count = values.shape
+    below, upto, sums = (np.empty((features, count)) for _ in range(3))
+    ends = np.empty((features, count + 1))
+    rows = np.array([[sample.below[-1]] for sample in samples])
+    ranks = np.arange(count + 1) * (rows / count)
+    ranks[:, -1] = rows[:, 0]
+    for place, (sample, window) in enumerate(zip(samples, values, strict=True)):
+        right = sample.values.searchsorted(window, side="right")
+        # Distinct values: an equal one stands just before; the last one (place -1) never equals
+        # a value below all.
+        left = right - (sample.values[right - 1] == window)
+        below[place] = sample.below[left]
+        upto[place] = sample.below[right]
+        sums[place] = sample.sums[left]
+        ends[place] = sample.sums_at_steps(count)
+    moved = values - np.array([[sample.centre] for sample in samples])
+    area = _area(moved, ranks, ends, below, sums)
+    return Ordered(_distances(values, below / rows, upto / rows), area / rows[:, 0])
+
+
+def _distances(values: Floats, below: Floats, upto: Floats) -> Floats:
+    """Return KS: it is found at a value, or just below one.
+
+    Between them the function of the window is level, and the reference's only rises.
+    """
+    count = values.shape[1]
+    steps = np.arange(count + 1) / count
+    over, under = np.abs(upto - steps[1:]), np.abs(below - steps[:-1])
+    tied = values[:, 1:] == values[:, :-1]
+    if tied.any():
+        over[:, :-1][tied] = 0.0
+        under[:, 1:][tied] = 0.0
+    found: Floats = np.maximum(over.max(axis=1), under.max(axis=1))
+    return found
+
+
+def _area(moved: Floats, ranks: Floats, ends: Floats, below: Floats, sums: Floats) -> Floats:
+    """Return W1 times the rows of the reference.
+
+    Each current value stands for a range of ranks; the reference's values in that range lie
+    below it or above it, and both parts are differences of sums made beforehand.
+    """
+    low, high = ranks[:, :-1], ranks[:, 1:]
+    first, last = ends[:, :-1], ends[:, 1:]
+    middle = np.minimum(np.maximum(below, low), high)
+    middle_sum = np.where(below < low, first, np.where(below > high, last, sums))
+    under = moved * (middle - low) - (middle_sum - first)
+    over = (last - middle_sum) - moved * (high - middle)
+    found: Floats = np.maximum(under, 0).sum(axis=1) + np.maximum(over, 0).sum(axis=1)
+    return found
