@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from otelml import environment_variables as env
 from otelml._option_fields import Options, option_field
@@ -146,7 +147,7 @@ class DriftOptions(Options):
         return None if found is None else int(found[1]) * 3600 + int(found[2]) * 60
 
 
-def _check_band(name: str, band: tuple[float, float]) -> None:
+def _check_band(name: str, band: Any) -> None:
     key = "DriftOptions.thresholds"
     if name not in _STATISTICS:
         raise ConfigurationError(f"{key} has {name!r}; there are {', '.join(_STATISTICS)}")

@@ -6,7 +6,7 @@ name that older instrumentations look at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from opentelemetry import context
@@ -21,7 +21,7 @@ def is_suppressed(current: context.Context) -> bool:
 
 
 @contextmanager
-def suppressed() -> Iterator[None]:
+def suppressed() -> Generator[None]:
     """Switch instrumentation off for what is called inside."""
     current = context.get_current()
     for key in _KEYS:

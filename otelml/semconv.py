@@ -392,39 +392,3 @@ OTELML_WORKER_DURATION: Final = Metric(
 )
 
 METRICS: Final = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
-
-# --- process and host: names, units and attributes are those of OpenTelemetry's own --------
-HOST_STATE: Final = "state"
-HOST_CPU: Final = "cpu"
-HOST_DEVICE: Final = "device"
-HOST_DIRECTION: Final = "direction"
-HOST_TYPE: Final = "type"
-GC_GENERATION: Final = "cpython.gc.generation"
-SYSTEM_CPU_UTILIZATION: Final = "system.cpu.utilization"
-PROCESS_CPU_UTILIZATION: Final = "process.cpu.utilization"
-_DEVICE = (HOST_DEVICE, HOST_DIRECTION)
-_GENERATION = (GC_GENERATION,)
-_GAUGE, _SUM, _LEVEL = Kind.OBSERVABLE_GAUGE, Kind.OBSERVABLE_COUNTER, Kind.UP_DOWN_COUNTER
-
-HOST_METRICS: Final = tuple(
-    Metric(*row)
-    for row in (
-        (SYSTEM_CPU_UTILIZATION, _GAUGE, "1", "Share of time by CPU.", (HOST_CPU, HOST_STATE)),
-        ("system.memory.usage", _GAUGE, "By", "Memory of the host.", (HOST_STATE,)),
-        ("system.memory.utilization", _GAUGE, "1", "Share of the memory.", (HOST_STATE,)),
-        ("system.disk.io", _SUM, "By", "Bytes read and written.", _DEVICE),
-        ("system.network.io", _SUM, "By", "Bytes received and sent.", _DEVICE),
-        ("system.network.errors", _SUM, "errors", "Network errors.", _DEVICE),
-        ("process.cpu.time", _SUM, "s", "CPU time of the process.", (HOST_TYPE,)),
-        (PROCESS_CPU_UTILIZATION, _GAUGE, "1", "CPU time by elapsed time and number of CPUs."),
-        ("process.context_switches", _SUM, "", "Context switches of the process.", (HOST_TYPE,)),
-        ("process.memory.usage", _LEVEL, "By", "Physical memory in use."),
-        ("process.memory.virtual", _LEVEL, "By", "Virtual memory committed."),
-        ("process.open_file_descriptor.count", _LEVEL, "", "File descriptors in use."),
-        ("process.thread.count", _LEVEL, "", "Threads of the process."),
-        ("process.disk.io", _SUM, "By", "Bytes read and written.", (HOST_DIRECTION,)),
-        ("cpython.gc.collections", _SUM, "{collection}", "Collections.", _GENERATION),
-        ("cpython.gc.collected_objects", _SUM, "{object}", "Objects collected.", _GENERATION),
-        ("cpython.gc.uncollectable_objects", _SUM, "{object}", "Never freed.", _GENERATION),
-    )
-)

@@ -63,6 +63,10 @@ class Asked:
         return named and (self.version is None or watch.version == self.version)
 
 
+def _tell_nobody(watch: Watch, features: list[str], asked: Asked) -> None:
+    del watch, features, asked
+
+
 class Monitor:
     """Watches each model version that predicts.
 
@@ -91,7 +95,7 @@ class Monitor:
         self._running: Generator[None, None, Report] | None = None
         self._answer_to: Asked | None = None
         self.on_report: Callable[[Report], None] = lambda _: None
-        self.on_accept: Callable[[Watch, list[str], Asked], None] = lambda *_: None
+        self.on_accept: Callable[[Watch, list[str], Asked], None] = _tell_nobody
         self._prepare()
 
     # --- the worker's side ------------------------------------------------------------------

@@ -95,12 +95,12 @@ def _single(data: Any) -> Any:
         return data.ravel().tolist()
     if isinstance(data, list) and len(data) == 1 and isinstance(data[0], (dict, tuple)):
         return data[0]
-    if hasattr(data, "columns") and hasattr(data, "to_numpy"):
-        names = tuple(data.columns)
-        row = getattr(data, "row", None)  # polars
-        if callable(row):
-            return dict(zip(names, row(0), strict=True))
-        values = data.to_numpy(dtype=object)
+    table: Any = data
+    if hasattr(table, "columns") and hasattr(table, "to_numpy"):
+        names = tuple(table.columns)
+        if callable(getattr(table, "row", None)):  # polars
+            return dict(zip(names, table.row(0), strict=True))
+        values = table.to_numpy(dtype=object)
         return dict(zip(names, values[0].tolist(), strict=True)) if len(values) == 1 else None
     return None
 

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from otelml import _guard, semconv
+from otelml import _guard, semconv_host
+from otelml._metric import Metric
 from otelml._metrics import create_meter, observe
 from otelml._state import ProcessState
 from otelml.instrumentors.filesystems import SYSTEM_FILESYSTEM_UTILIZATION, observe_filesystems
@@ -43,7 +44,7 @@ _DISK = {"read": "read_bytes", "write": "write_bytes"}
 _NETWORK = {"transmit": "bytes_sent", "receive": "bytes_recv"}
 _NETWORK_ERRORS = {"transmit": "errout", "receive": "errin"}
 # Shares of a time that is shorter than this are noise: the kernel counts in steps of 10 ms.
-_SHARES = (semconv.SYSTEM_CPU_UTILIZATION, semconv.PROCESS_CPU_UTILIZATION)
+_SHARES = (semconv_host.SYSTEM_CPU_UTILIZATION, semconv_host.PROCESS_CPU_UTILIZATION)
 _SHORTEST_INTERVAL_S = 0.5
 # psutil's ways to say that a platform, a container or a right lacks something.
 _UNAVAILABLE = (psutil.Error, OSError, NotImplementedError, AttributeError)
@@ -55,8 +56,8 @@ def _is_chosen(name: str) -> bool:
     return not any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
 
 
-def _chosen() -> list[semconv.Metric]:
-    return [metric for metric in semconv.HOST_METRICS if _is_chosen(metric.name)]
+def _chosen() -> list[Metric]:
+    return [metric for metric in semconv_host.HOST_METRICS if _is_chosen(metric.name)]
 
 
 def _by(attribute: str, values: Any, fields: Iterable[str], scale: float = 1) -> Iterator[_Point]:
@@ -68,15 +69,18 @@ def _by(attribute: str, values: Any, fields: Iterable[str], scale: float = 1) ->
 
 def _system_cpu() -> Iterator[_Point]:
     for number, times in enumerate(psutil.cpu_times_percent(percpu=True), start=1):
-        for share, state in _by(semconv.HOST_STATE, times, _CPU_STATES, 100):
-            yield share, {**state, semconv.HOST_CPU: number}
+        for share, state in _by(semconv_host.HOST_STATE, times, _CPU_STATES, 100):
+            yield share, {**state, semconv_host.HOST_CPU: number}
 
 
 def _by_device(counters: Any, fields: dict[str, str]) -> Iterator[_Point]:
     for device, counted in counters.items():
         for direction, name in fields.items():
             if hasattr(counted, name):
-                attributes = {semconv.HOST_DEVICE: device, semconv.HOST_DIRECTION: direction}
+                attributes = {
+                    semconv_host.HOST_DEVICE: device,
+                    semconv_host.HOST_DIRECTION: direction,
+                }
                 yield getattr(counted, name), attributes
 
 
@@ -90,7 +94,7 @@ def _networks() -> Any:
 
 def _collections(name: str) -> _Read:
     return lambda: [
-        (generation[name], {semconv.GC_GENERATION: number})
+        (generation[name], {semconv_host.GC_GENERATION: number})
         for number, generation in enumerate(gc.get_stats())
     ]
 
@@ -147,7 +151,7 @@ class _Host:
 
     def _readers(self) -> dict[str, _Read]:
         by, readers = _by, self._process_readers()
-        state = semconv.HOST_STATE
+        state = semconv_host.HOST_STATE
         system: dict[str, _Read] = {
             "cpu.utilization": _system_cpu,
             "memory.usage": lambda: by(state, psutil.virtual_memory(), _MEMORY_STATES),
@@ -176,11 +180,11 @@ class _Host:
         def disk() -> list[_Point]:
             counters: Any = self._process.io_counters()  # type: ignore[attr-defined,unused-ignore] # not on macOS
             return [
-                (getattr(counters, name), {semconv.HOST_DIRECTION: direction})
+                (getattr(counters, name), {semconv_host.HOST_DIRECTION: direction})
                 for direction, name in _DISK.items()
             ]
 
-        kind = semconv.HOST_TYPE
+        kind = semconv_host.HOST_TYPE
         switches = ("involuntary", "voluntary")
         readers: dict[str, _Read] = {
             "cpu.time": lambda: _by(kind, self._process.cpu_times(), ("user", "system")),
@@ -198,7 +202,7 @@ class _Host:
 
 def _memory_shares() -> Iterator[_Point]:
     memory = psutil.virtual_memory()
-    return _by(semconv.HOST_STATE, memory, _MEMORY_STATES, memory.total)
+    return _by(semconv_host.HOST_STATE, memory, _MEMORY_STATES, memory.total)
 
 
 def _steady(read: _Read) -> _Read:

@@ -75,7 +75,8 @@ def _basic_config(original: Callable[..., None]) -> Any:
     @functools.wraps(original)
     def basicConfig(**kwargs: Any) -> None:  # noqa: N802 - the name it replaces
         # logging.info() and the like call it so that there is a handler: there is, ours.
-        by_logging = not kwargs and sys._getframe(1).f_globals is vars(logging)  # noqa: SLF001 - who asks decides
+        by: Any = sys._getframe(1).f_globals  # noqa: SLF001 - who asks decides
+        by_logging = not kwargs and by is vars(logging)
         if not by_logging or not root.hasHandlers():
             original(**kwargs)
 

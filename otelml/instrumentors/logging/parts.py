@@ -99,7 +99,7 @@ def _take_message(given: dict[Any, Any], cleaner: Cleaner, extras: dict[str, Any
     key = next((key for key in _MESSAGE_KEYS if key in fields), None)
     message = "" if key is None else str(fields.pop(key))
     if key is not None and _POSITIONAL in fields:  # structlog's, not yet formatted
-        formatted = quietly(lambda: message % given[_POSITIONAL])
+        formatted: str | None = quietly(lambda: str(message % given[_POSITIONAL]))
         if formatted is not None:
             message = formatted
             del fields[_POSITIONAL]
