@@ -89,6 +89,8 @@ WAYS = {
 @pytest.fixture(params=WAYS)
 def reconfigure(request, monkeypatch):
     monkeypatch.setattr(logging, "lastResort", logging.lastResort)
+    for handler in ROOT.handlers:  # those of the test runner among them
+        monkeypatch.setattr(handler, "formatter", handler.formatter)
     yield WAYS[request.param]
     logging.captureWarnings(False)
 
