@@ -46,7 +46,7 @@ PALETTE: Final = {
 REPOSITORY: Final = "https://github.com/otelml/otelml/blob/main"
 EVALUATION_INTERVAL: Final = "15s"
 # Rules that read a long window of many series, and how often they are evaluated.
-SLOW_GROUPS: Final = {"otelml-drift-1h": "1m", "otelml-drift-1d": "2m"}
+SLOW_GROUPS: Final = {"otelml-drift-1h": "1m", "otelml-drift-1d": "1m"}
 # How often services export metrics, 15 s by default; a rate spans four of these. Raise it with
 # OTEL_METRIC_EXPORT_INTERVAL, or graphs have gaps.
 EXPORT_INTERVAL: Final = "15s"

@@ -48,6 +48,10 @@ def _environment(service: str, endpoint: str) -> dict[str, str]:
         "OTEL_RESOURCE_ATTRIBUTES": f"service.instance.id={service}-1",
         "OTELML_LOGS_SAMPLE_RATIO": "1",
         "OTELML_COST_HOURLY_RATE": "0.4",
+        # Checks as often as the traffic changes.
+        "OTELML_DRIFT_EVERY": "10s",
+        "OTELML_DRIFT_WINDOW_ROWS": "60",
+        "OTELML_DRIFT_CALIBRATE_FOR": "0",
         # Fewer than the districts there are.
         "OTELML_ATTRIBUTE_VALUES_LIMIT": "20",
     }

@@ -8,6 +8,7 @@ import urllib.error
 import pytest
 import yaml
 
+from demo_service import artifact
 from grafana.generate.logs_query import field, lines
 from grafana.generate.shown_lines import SHOWN, of_model, of_service
 from grafana.picture.ask import Source, Window
@@ -145,18 +146,33 @@ def test_exemplars_lead_to_traces(live, one):
 
 
 @pytest.mark.parametrize(("dashboard", "name"), ask.variables())
-def test_variable(live, dashboard, name):
-    """A variable offers what there is, given the ones before it."""
-    expected = {
-        "service": [*SERVICES],
-        "model": ["district", "price"],
-        "version": ["7"],
-        "variant": ["challenger", "champion"],
-        "instance": ["price-api-1"],
-    }
-    values = {"service": "price-api", "model": "price"}
+def test_variable(live, dashboard, name, model_folder):
+    """A variable offers what there is, given the ones before it; of drift, what has a reference."""
+    model = artifact.load(model_folder)
+    values, expected = (
+        {"service": "price-api", "model": "price"},
+        {
+            "service": [*SERVICES],
+            "model": ["district", "price"],
+            "version": ["7"],
+            "variant": ["challenger", "champion"],
+            "instance": ["price-api-1"],
+        },
+    )
+    if dashboard == "drift":
+        values, expected = (
+            {"service": "loan-api", "model": "loan"},
+            {
+                "service": ["loan-api"],
+                "model": ["loan"],
+                "version": [model.metadata.version],
+                "feature": sorted([*model.reference.features, semconv.FEATURE_PREDICTION]),
+            },
+        )
     query = ask.variables()[dashboard, name]
-    assert ask.variable(live.prometheus, query, values) == expected[name]
+    offered = ask.variable(live.prometheus, query, values)
+    # Confidences are compared once there have been many: the reference does not hold them.
+    assert [each for each in offered if each != semconv.FEATURE_CONFIDENCE] == expected[name]
 
 
 @pytest.mark.parametrize("link", ask.searches(), ids=lambda link: link.name)
