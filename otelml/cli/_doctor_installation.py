@@ -66,7 +66,7 @@ def _check_opentelemetry(api: str | None, sdk: str | None) -> Finding:
     if api is None or sdk is None:
         missing = "opentelemetry-api" if api is None else "opentelemetry-sdk"
         return Finding("opentelemetry", "fail", f"{missing} is not installed", mend)
-    if api != sdk:
+    if api.split(".")[:2] != sdk.split(".")[:2]:  # a fix of one may come without the other
         detail = f"API {api} and SDK {sdk} do not match"
         return Finding("opentelemetry", "fail", detail, mend)
     numbers = tuple(int(part) for part in api.split(".")[:2] if part.isdigit())

@@ -319,3 +319,17 @@ def test_an_app_is_imported(tmp_path, server, monkeypatch):
         "did you mean application?",
     )
     assert "No module named 'nosuch'" in _doctor_app.load("nosuch").detail
+
+
+@pytest.mark.parametrize(
+    ("api", "sdk", "status"),
+    [
+        ("1.45.2", "1.45.1", "ok"),
+        ("1.45.1", "1.44.0", "fail"),
+        ("1.38.0", "1.38.0", "fail"),
+        (None, "1.45.1", "fail"),
+    ],
+)
+def test_versions_of_opentelemetry(api, sdk, status):
+    """A fix of one may come before that of the other; a minor version may not."""
+    assert _doctor_installation._check_opentelemetry(api, sdk).status == status

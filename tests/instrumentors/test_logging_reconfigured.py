@@ -58,6 +58,16 @@ def cleared():
     ROOT.handlers.clear()
 
 
+_formats: list[tuple[logging.Handler, logging.Formatter | None]] = []
+
+
+def formats_set() -> None:
+    """Give every handler another format; the test runner's are among them, and get theirs back."""
+    for handler in ROOT.handlers:
+        _formats.append((handler, handler.formatter))
+        handler.setFormatter(logging.Formatter("%(name)s"))
+
+
 WAYS = {
     "dictConfig, late": lambda: logging.config.dictConfig(config()),
     "dictConfig, early": lambda: dictConfig(config()),
@@ -79,7 +89,7 @@ WAYS = {
     "handlers cleared": cleared,
     "handlers replaced": lambda: replaced([]),
     "handlers removed": lambda: [ROOT.removeHandler(handler) for handler in list(ROOT.handlers)],
-    "formats set": lambda: [h.setFormatter(logging.Formatter("%(name)s")) for h in ROOT.handlers],
+    "formats set": formats_set,
     "shutdown": logging.shutdown,
     "warnings": lambda: logging.captureWarnings(True),
     "no last resort": lambda: setattr(logging, "lastResort", None),
@@ -89,9 +99,10 @@ WAYS = {
 @pytest.fixture(params=WAYS)
 def reconfigure(request, monkeypatch):
     monkeypatch.setattr(logging, "lastResort", logging.lastResort)
-    for handler in ROOT.handlers:  # those of the test runner among them
-        monkeypatch.setattr(handler, "formatter", handler.formatter)
     yield WAYS[request.param]
+    while _formats:
+        handler, formatter = _formats.pop()
+        handler.setFormatter(formatter)
     logging.captureWarnings(False)
 
 
