@@ -259,18 +259,7 @@ def render() -> str:
         "Drift",
         "What has changed in a model's input and predictions, how sure that is, and where.",
         [
-            boards.service_variable(metric, everything=False),
-            boards.variable(
-                "model",
-                "Model",
-                boards.label_values(metric, semconv.ML_MODEL_NAME, IN_SERVICE),
-                everything=False,
-            ),
-            boards.variable(
-                "version",
-                "Version",
-                boards.label_values(metric, semconv.ML_MODEL_VERSION, IN_SERVICE, model),
-            ),
+            *boards.model_variables(metric),
             boards.variable(
                 "feature",
                 "Feature",

@@ -201,18 +201,7 @@ def render() -> str:
         "Model",
         "One model by version and variant: outcome, stages, confidence, labels, input, feedback.",
         [
-            boards.service_variable(metric, everything=False),
-            boards.variable(
-                "model",
-                "Model",
-                boards.label_values(metric, semconv.ML_MODEL_NAME, IN_SERVICE),
-                everything=False,
-            ),
-            boards.variable(
-                "version",
-                "Version",
-                boards.label_values(metric, semconv.ML_MODEL_VERSION, IN_SERVICE, model),
-            ),
+            *boards.model_variables(metric),
             boards.variable(
                 "variant",
                 "Variant",

@@ -16,7 +16,7 @@ from grafana_foundation_sdk.models import dashboard
 from grafana.generate import foreign
 from grafana.generate.names import label, metric_name
 from grafana.generate.panels import PROMETHEUS, Panel
-from grafana.generate.promql import matches
+from grafana.generate.promql import equals, matches
 from otelml import semconv
 
 TAG: Final = "otelml"
@@ -185,3 +185,20 @@ def service_variable(
     """Return the variable ``$service``: the services that emit a metric, several or one."""
     query = label_values(metric, foreign.SERVICE)
     return variable(SERVICE_VARIABLE, "Service", query, everything=everything)
+
+
+def model_variables(metric: semconv.Metric) -> list[dashboard_builders.QueryVariable]:
+    """Return ``$service``, ``$model`` and ``$version``: what emits a metric, each by the others."""
+    model = equals(semconv.ML_MODEL_NAME, "$model")
+    return [
+        service_variable(metric, everything=False),
+        variable(
+            "model",
+            "Model",
+            label_values(metric, semconv.ML_MODEL_NAME, IN_SERVICE),
+            everything=False,
+        ),
+        variable(
+            "version", "Version", label_values(metric, semconv.ML_MODEL_VERSION, IN_SERVICE, model)
+        ),
+    ]
