@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from otelml._startup.capture import Adopted, in_place_of_service, service_config
-from otelml._startup.init import Telemetry, init, is_running, running, shutdown
+from otelml._startup.init import init, is_running, running, shutdown
 from otelml._startup.sources import resolve
+from otelml._startup.telemetry import Telemetry
 
 __all__ = [
     "Adopted",

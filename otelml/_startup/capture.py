@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from otelml._startup.init import Telemetry, _running
 from otelml._startup.init import adopt as _adopt
+from otelml._startup.telemetry import Telemetry, current
 from otelml.config import Config
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Adopted(Telemetry):
 
 def service_config() -> Config | None:
     """Return the options of the telemetry that runs; None where there is none."""
-    running = _running.value
+    running = current.value
     return running.config if running is not None else None
 
 
@@ -71,7 +71,7 @@ def in_place_of_service(
     """
     from otelml import instrumentors
 
-    running = _running.value
+    running = current.value
     before = _adopt.exchange(adopt)
     aside: dict[str, Callable[[], None]] = {}
     if running is not None:
@@ -82,5 +82,5 @@ def in_place_of_service(
         yield
     finally:
         _adopt.value = before
-        if running is not None and _running.value is running:
+        if running is not None and current.value is running:
             running._instrument_rest()  # noqa: SLF001 - of this room
