@@ -56,9 +56,11 @@ def _pinned(requirement: str, release: int) -> str:
     name = name_of(requirement)
     if not name.startswith("opentelemetry"):
         return name
-    # "== 1.45.1" and "~= 1.45.1" name the release itself; "~= 1.12" only a lowest one.
-    here = distribution(name).version
-    return requirement.partition(";")[0].replace(here, versions(name)[release])
+    # "== 1.45.1" and "~= 1.45.1" name the release itself, by whichever of its fixes; "~= 1.12"
+    # only a lowest one.
+    major, minor = re.match(r"(\d+)\.(\d+)", distribution(name).version).groups()
+    its_own = rf"\b{major}\.{minor}(b\d+|\.\d+)"
+    return re.sub(its_own, versions(name)[release], requirement.partition(";")[0])
 
 
 def write_wheel(

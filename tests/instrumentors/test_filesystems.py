@@ -120,7 +120,7 @@ def test_one_that_hangs_holds_up_nothing(machine):
     systems = FileSystems(wait_s=0.2)
     began = time.monotonic()
     assert set(read(systems)) == {machine.places[0]}
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15
     for _ in range(5):
         assert set(read(systems)) == {machine.places[0], machine.places[2]}
     assert machine.asked.count(machine.places[1]) == 1
@@ -141,7 +141,7 @@ def test_threads_that_hang_are_few(machine, monkeypatch):
     began = time.monotonic()
     for _ in range(20):
         assert read(systems) == {}
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 15
     assert len(machine.asked) == 3
 
 
@@ -153,7 +153,7 @@ def test_a_table_of_mounts_that_hangs(machine, monkeypatch):
     systems = FileSystems(wait_s=0.05)
     began = time.monotonic()
     assert [systems.read() for _ in range(5)] == [[]] * 5
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15
     held.set()
     assert calls == [1]
 
