@@ -71,12 +71,15 @@ class Pipeline:
         # What is replaced by other options is looked up with each call.
         self.worker = Worker(
             self.recorder,
-            lambda record: self.processor.handle(record),  # noqa: PLW0108 - it may be replaced
-            lambda: self.processor.after_chunk(),  # noqa: PLW0108 - as above
+            self._handle,
+            lambda: self.processor.after_chunk(),  # noqa: PLW0108 - it may be replaced
             lambda: self.processor.between(),  # noqa: PLW0108 - as above
         )
         self._observed: MeterProvider | None = None
         self._observe(providers)
+
+    def _handle(self, record: Any) -> None:
+        self.processor.handle(record)
 
     def _runtime(self, config: Config, providers: HasProviders) -> Runtime:
         secret = config.feedback.secret
