@@ -30,6 +30,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from otelml import instrumentors, semconv
 from otelml._prediction import current_runtime, install_runtime
+from otelml._providers import update_resource
 from otelml._startup import Adopted, in_place_of_service, service_config
 from otelml._startup.pipeline import Pipeline
 from otelml.config import Config
@@ -274,7 +275,7 @@ class _Providers:
         """Be the resource of other options."""
         self.resource = _resource(config)
         for provider in (self.tracer_provider, self.meter_provider, self.logger_provider):
-            provider._update_resource(self.resource)  # noqa: SLF001 - no public way
+            update_resource(provider, self.resource)
 
     def observe(self, meter: Meter, dropped: Any = None) -> None:
         """Export nothing of its own."""

@@ -13,6 +13,7 @@ from otelml._providers.environment import (
 )
 from otelml._providers.providers import Providers
 from otelml._providers.renew import renew_providers
+from otelml._providers.resource import update_resource
 from otelml._providers.self_check import check_fast_paths
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "otlp_protocol",
     "renew_providers",
     "shown",
+    "update_resource",
 ]

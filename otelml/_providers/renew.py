@@ -15,7 +15,7 @@ from otelml._providers.create import create_signal, nothing, put_in_place, wante
 from otelml._providers.environment import exporter_names
 from otelml._providers.metrics import PushReader
 from otelml._providers.prometheus import PrometheusServer
-from otelml._providers.resource import create_resource
+from otelml._providers.resource import create_resource, update_resource
 from otelml.semconv import SERVICE_INSTANCE_ID
 
 if TYPE_CHECKING:
@@ -52,7 +52,12 @@ def renew_providers(providers: Providers, config: Config, before: Config) -> Non
     if providers.prometheus is not None:
         providers.prometheus.rename()
     if "metrics" in on and _server(config.metrics) != _server(before.metrics):
-        _renew_server(providers, config.metrics)
+        signal = providers.signals["metrics"]
+        if signal.owned and not hasattr(signal.provider, "add_metric_reader"):  # before SDK 1.42
+            _turn_off(providers, signal)
+            _turn_on(providers, "metrics", config)
+        else:
+            _renew_server(providers, config.metrics)
 
 
 def _changed(resource: Resource, config: Config) -> Resource:
@@ -65,7 +70,7 @@ def _changed(resource: Resource, config: Config) -> Resource:
 
 def _rename(signal: Signal, changed: Resource) -> None:
     provider = signal.provider
-    provider._update_resource(changed)  # noqa: SLF001 - no public way
+    update_resource(provider, changed)
     for pipe in signal.pipes:
         if isinstance(pipe, Batcher):
             pipe.rename(provider.resource)

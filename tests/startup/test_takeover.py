@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests._otlp_server import OtlpServer
 from tests.cli.test_run import OTELML, environment
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nothing listens on."""
+    with ExitStack() as stack:
+        held = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in held:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in held]
+
+
+PORTS = dict(zip(("{METRICS_PORT}", "{APP_PORT}", "{PAGE_PORT}"), free_ports(3), strict=True))
+
+
+def ported(text: str) -> str:
+    """Return a text with ports that are free, so that several runs of this file can go on."""
+    for name, port in PORTS.items():
+        text = text.replace(name, str(port))
+    return text
+
 
 BEFORE = """
 import logging, os, urllib.request
@@ -40,7 +62,7 @@ logging.getLogger("svc").info("late")
 
 def run(tmp_path: Path, program: str, server: OtlpServer, **env: str) -> str:
     """Run a program under ``otelml run``; return its stdout."""
-    (tmp_path / "app.py").write_text(program)
+    (tmp_path / "app.py").write_text(ported(program))
     done = subprocess.run(
         [*OTELML, "run", "--", "python", "app.py"],
         cwd=tmp_path, env=environment(server, **env), capture_output=True, text=True, timeout=60,
@@ -129,10 +151,10 @@ otelml.init("loan", traces=otelml.TraceOptions(), metrics=otelml.MetricOptions()
 def test_metrics_may_be_served_too(tmp_path):
     """``/metrics`` opens when the application asks for it, with its name."""
     init = """
-otelml.init("loan", metrics=otelml.MetricOptions(prometheus=True, prometheus_port=21733))
+otelml.init("loan", metrics=otelml.MetricOptions(prometheus=True, prometheus_port={METRICS_PORT}))
 """
     end = """
-page = urllib.request.urlopen("http://127.0.0.1:21733/metrics", timeout=5).read().decode()
+page = urllib.request.urlopen("http://127.0.0.1:{METRICS_PORT}/metrics", timeout=5).read().decode()
 print(page.count('service_name="loan"'), "ml_predictions_total" in page)
 """
     with OtlpServer() as server:
@@ -185,20 +207,20 @@ def view(): return "hi"
 def ask():
     for _ in range(100):
         try:
-            urllib.request.urlopen("http://127.0.0.1:21734/", timeout=5).read()
+            urllib.request.urlopen("http://127.0.0.1:{APP_PORT}/", timeout=5).read()
             break
         except OSError:
             time.sleep(0.1)
-    page = urllib.request.urlopen("http://127.0.0.1:21735/metrics", timeout=5).read()
+    page = urllib.request.urlopen("http://127.0.0.1:{PAGE_PORT}/metrics", timeout=5).read()
     print("metrics", b"target_info" in page, flush=True)
     os.kill(os.getpid(), signal.SIGTERM)
 if os.environ.get("WERKZEUG_RUN_MAIN") == "true":
     threading.Thread(target=ask, daemon=True).start()
 if __name__ == "__main__":
-    app.run(debug=True, port=21734)
+    app.run(debug=True, port={APP_PORT})
 """
 INIT = "import otelml; otelml.init('loan')"
-FLASK = ("flask", "--app", "app", "run", "--debug", "--port", "21734")
+FLASK = ("flask", "--app", "app", "run", "--debug", "--port", ported("{APP_PORT}"))
 
 
 @pytest.mark.slow
@@ -215,13 +237,13 @@ FLASK = ("flask", "--app", "app", "run", "--debug", "--port", "21734")
 )
 def test_the_parent_of_a_reloader_is_no_instance(tmp_path, init, command):
     """It holds no port of ``/metrics`` and sends nothing; its child writes the JSON lines."""
-    (tmp_path / "app.py").write_text(RELOADED.replace("INIT", init))
+    (tmp_path / "app.py").write_text(ported(RELOADED.replace("INIT", init)))
     under = [*OTELML, "run", "--"] if command[0] == "run" else []
     program, *rest = command[1:] if under else command
     path = str(Path(sys.executable).parent / program)
     with OtlpServer() as server:
         env = environment(
-            server, OTELML_PROMETHEUS="true", OTEL_EXPORTER_PROMETHEUS_PORT="21735",
+            server, OTELML_PROMETHEUS="true", OTEL_EXPORTER_PROMETHEUS_PORT=ported("{PAGE_PORT}"),
             PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         )  # fmt: skip
         done = subprocess.run(
