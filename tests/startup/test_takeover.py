@@ -154,7 +154,12 @@ def test_metrics_may_be_served_too(tmp_path):
 otelml.init("loan", metrics=otelml.MetricOptions(prometheus=True, prometheus_port={METRICS_PORT}))
 """
     end = """
-page = urllib.request.urlopen("http://127.0.0.1:{METRICS_PORT}/metrics", timeout=5).read().decode()
+import time
+for _ in range(100):
+    page = urllib.request.urlopen("http://127.0.0.1:{METRICS_PORT}/metrics", timeout=5).read().decode()
+    if "ml_predictions_total" in page:
+        break
+    time.sleep(0.1)
 print(page.count('service_name="loan"'), "ml_predictions_total" in page)
 """
     with OtlpServer() as server:
