@@ -14,13 +14,10 @@ from opentelemetry.context import get_current
 import otelml
 from otelml import _guard, semconv
 from otelml._prediction import request_scope
+from tests.instrumentors.flask._ways import check, ns
 
 _HEADER = "X-Prediction-Id"
 _PAUSE_S = 0.02
-
-
-def ns(span):
-    return span.end_time - span.start_time
 
 
 @pytest.fixture
@@ -38,19 +35,6 @@ def _clean():
     assert request_scope.get() is None
     assert trace.get_current_span() is trace.INVALID_SPAN
     assert not _guard.errors
-
-
-def check(seen, n=1):
-    """Return the predictions: ``n`` in the trace of the one request, with stages that add up."""
-    (server,) = seen.servers()
-    predictions = seen.predictions()
-    assert len(predictions) == n
-    for prediction in predictions:
-        assert prediction.parent.span_id == server.context.span_id
-        stages = seen.stages(prediction)
-        assert [s.name for s in stages] == list(semconv.STAGES)
-        assert sum(map(ns, stages)) == ns(prediction)
-    return predictions
 
 
 def ids(predictions):
