@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-versions test-installs test-stack lint bench bench-quick generate engines stack demo-stack
+.PHONY: help demo test test-all test-versions test-installs test-stack lint sbom bench bench-quick generate engines stack demo-stack
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,7 +21,8 @@ $(STAMP): pyproject.toml
 
 $(VENV)/.installed-dev: $(STAMP)
 	@echo "installing what the tests need"
-	@$(BIN)/python -m pip install --quiet --group test --group lint --group generate
+	@# All of it once more: where an index has half of a release, one step alone would mix two.
+	@$(BIN)/python -m pip install --quiet --editable '.[all]' --group test --group lint --group generate
 	@touch $@
 
 demo: $(STAMP)  ## Run the demo service, traffic and the viewer; Ctrl-C ends all
@@ -31,7 +32,9 @@ test: $(VENV)/.installed-dev  ## Run the quick tests (installs Chromium by apt-g
 	@./tests/install-browser
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not stack" $(ARGS)
 
-test-all: $(VENV)/.installed-dev  ## Run the slow tests that `make test` leaves out
+test-all: $(VENV)/.installed-dev  ## Run the slow tests that `make test` leaves out (installs Chromium and Node by apt-get where root)
+	@./tests/install-browser
+	@./tests/install-node
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not stack" $(ARGS)
 	$(MAKE) test-versions ARGS=
 
@@ -42,8 +45,10 @@ test-installs: $(VENV)/.installed-dev  ## Install a small service with each Pyth
 	$(BIN)/python -m tests.installs.matrix $(ARGS)
 
 test-stack: $(VENV)/.installed-dev  ## Run the tests that need the real engines
-	@$(PYTHON) -m engines.build
+	@$(PYTHON) -m engines.build --tools
+	@./tests/install-browser
 	@./tests/install-kafka
+	@./tests/install-postgresql
 	@./tests/install-node
 	$(BIN)/python -m pytest -m stack $(ARGS)
 
@@ -55,22 +60,26 @@ lint: $(VENV)/.installed-dev  ## Check style, types, layers, generated files, li
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python -m grafana.generate --check
+	$(BIN)/python deploy/generate.py --check
 	$(BIN)/python -m licenses
 
-bench: $(VENV)/.installed-bench  ## Measure every figure of the performance targets
-	$(BIN)/python -m benchmarks
+sbom: $(VENV)/.installed-dev  ## Write sbom.json: every part with its licence, CycloneDX (ARGS=FILE: elsewhere)
+	$(BIN)/python -m licenses.sbom $(ARGS)
+
+bench: $(VENV)/.installed-bench  ## Measure every figure of the performance targets (ARGS="--only drift,monitor": some)
+	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-quick: $(VENV)/.installed-bench  ## The same with fewer repeats (the last part needs make engines)
-	$(BIN)/python -m benchmarks --quick
+	$(BIN)/python -m benchmarks --quick $(ARGS)
 
 $(VENV)/.installed-bench: $(VENV)/.installed-dev
-	@$(BIN)/python -m pip install --quiet --group bench
+	@$(BIN)/python -m pip install --quiet --editable '.[all]' --group test --group lint --group generate --group bench
 	@touch $@
 
 engines:  ## Build the real engines: Collector, Prometheus, Jaeger, VictoriaLogs, Alertmanager (needs Go)
 	@$(PYTHON) -m engines.build $(ARGS)
 
-stack:  ## Run the whole stack without containers; Ctrl-C ends all
+stack:  ## Run the whole stack without containers; Ctrl-C ends all (ARGS=--secure: over TLS)
 	@$(PYTHON) -m engines.build
 	@exec $(PYTHON) -m engines.stack $(ARGS)
 
@@ -81,3 +90,4 @@ demo-stack: $(STAMP)  ## Run the stack, the demo service and traffic; Ctrl-C end
 generate: $(VENV)/.installed-dev  ## Write the generated documents, dashboards, rules and runbooks
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m grafana.generate
+	$(BIN)/python deploy/generate.py

@@ -9,7 +9,20 @@ import sys
 import time
 from pathlib import Path
 
-PARTS = ("prediction", "growth", "service", "process", "drift", "viewer", "pipeline")
+PARTS = (
+    "prediction",
+    "paced",
+    "growth",
+    "libraries",
+    "service",
+    "http",
+    "feedback",
+    "process",
+    "drift",
+    "monitor",
+    "viewer",
+    "pipeline",
+)
 RESULTS = Path(__file__).parent / "results.json"
 
 

@@ -18,7 +18,7 @@ REQUESTS = 400
 PACED = 600
 
 
-class _Sink(BaseHTTPRequestHandler):
+class Sink(BaseHTTPRequestHandler):
     """Accepts whatever comes."""
 
     protocol_version = "HTTP/1.1"
@@ -40,9 +40,12 @@ class Service:
     Args:
         variant: ``bare``, ``hand`` or ``otelml``.
         endpoint: Where its telemetry goes.
+        module: What is run.
     """
 
-    def __init__(self, variant: str, endpoint: str) -> None:
+    def __init__(
+        self, variant: str, endpoint: str, module: str = "benchmarks.flask_service"
+    ) -> None:
         environment = {
             **os.environ,
             "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
@@ -52,7 +55,7 @@ class Service:
             "OPENBLAS_NUM_THREADS": "1",
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.flask_service", variant],
+            [sys.executable, "-m", module, variant],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -95,7 +98,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
         quick: Whether fewer repeats will do.
     """
     runs = 5 if quick else 15
-    sink = ThreadingHTTPServer(("127.0.0.1", 0), _Sink)
+    sink = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
     threading.Thread(target=sink.serve_forever, daemon=True).start()
     up = f"http://127.0.0.1:{sink.server_address[1]}"
     down = f"http://127.0.0.1:{_closed_port()}"

@@ -21,6 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from benchmarks.harness import Figure, absolute
 from otelml.viewer import Viewer
 from otelml.viewer.decode import decode_logs, decode_metrics, decode_traces
+from otelml.viewer.own_process import own_process
 from otelml.viewer.store import Store
 from tests.viewer.seed import FLEET, Fleet, Model
 
@@ -43,6 +44,7 @@ def _serve(pipe: multiprocessing.connection.Connection, db: str | None) -> None:
     os.sched_setaffinity(0, cores[:1])
     viewer = Viewer(grpc_port=0, http_port=0, web_port=0, db=db, retention_s=7 * 86_400)
     viewer.start()
+    own_process()  # as `otelml view` does
     pipe.send(tuple(viewer.ports))
     pipe.recv()
     viewer.stop()

@@ -155,13 +155,14 @@ def _pieces(*, quick: bool, seeds: int) -> list[tuple[str, Any]]:
             ),
         ]
     with_delay = [kind for kind in KINDS if kind.delay]
-    pieces: list[tuple[str, Any]] = []
-    for seed in range(seeds):
-        pieces += [
-            (f"false|{kind.name}|{rows}|{seed}", _false(kind, rows, seed, BUDGET, HORIZON))
-            for rows in ROWS
-            for kind in KINDS
-        ]
+    # Each row once, then again from the cheap ones on.
+    order = [(rows, 0) for rows in ROWS]
+    order += [(rows, seed) for rows in ROWS for seed in range(1, seeds)]
+    pieces = [
+        (f"false|{kind.name}|{rows}|{seed}", _false(kind, rows, seed, BUDGET, HORIZON))
+        for rows, seed in order
+        for kind in KINDS
+    ]
     repeats = [
         (f"delay|{kind.name}|{seed}", _delay(kind, seed))
         for seed in range(25)

@@ -1,8 +1,8 @@
 """Another tool's check of drift, in an environment of its own: a window per line of stdin.
 
 ``python drift_peer.py NAME``; a line names a ``.npz`` file with ``reference`` and ``current``, and
-its answer is JSON: the seconds of the check and the columns that it found to have drifted. What a
-tool can do once for a reference is outside the time.
+its answer is JSON: the CPU seconds of the check and the columns that it found to have drifted.
+What a tool can do once for a reference is outside the time.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ def main() -> None:
         if path not in known:
             known[path] = peer(*_frames(path))
         run, drifted = known[path]
-        started = time.perf_counter()
+        started = time.process_time()
         found = run()
-        taken = time.perf_counter() - started
+        taken = time.process_time() - started
         print(json.dumps({"seconds": taken, "drifted": drifted(found)}), file=answers, flush=True)
 
 

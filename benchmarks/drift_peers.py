@@ -65,7 +65,7 @@ class Peer:
         )
 
     def check(self) -> dict[str, Any]:
-        """Return ``seconds`` and ``drifted`` columns of one check.
+        """Return CPU ``seconds`` and ``drifted`` columns of one check.
 
         Raises:
             RuntimeError: The tool ended.
@@ -79,6 +79,12 @@ class Peer:
             raise RuntimeError(f"{self._path.stem} could not check a window")
         found: dict[str, Any] = json.loads(line)
         return found
+
+    def check_of(self, reference: Table, current: Table) -> dict[str, Any]:
+        """Return what :meth:`check` does, of other rows."""
+        self._path = self._path.with_name(f"{self._path.stem}+.npz")
+        np.savez(self._path, reference=reference, current=current)
+        return self.check()
 
     def stop(self) -> None:
         """End the process."""

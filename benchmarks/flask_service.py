@@ -2,12 +2,14 @@
 
 ``python -m benchmarks.flask_service VARIANT`` makes one of three apps: ``bare``, ``hand`` (the
 same app instrumented by hand with OpenTelemetry) and ``otelml``. Each line on standard input is
-``run N`` (N requests as fast as it goes) or ``pace N RATE`` (N requests at a fixed rate); the
-answer is a line of JSON. Requests are WSGI calls, so that no client competes for the processor.
+``run N`` (N requests as fast as it goes), ``pace N RATE`` (N requests at a fixed rate) or
+``objects N`` (what N requests leave behind); the answer is a line of JSON. Requests are WSGI
+calls, so that no client competes for the processor.
 """
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import logging
@@ -152,6 +154,25 @@ def _pace(app: Any, count: int, rate: float) -> dict[str, float]:
     return {"p50": float(found[0]), "p99": float(found[1])}
 
 
+def _objects(app: Any, count: int) -> dict[str, float]:
+    """Count what requests leave behind for the worker, which is held up meanwhile."""
+    import otelml._startup
+
+    telemetry = otelml._startup.running()
+    if telemetry is None:
+        raise RuntimeError("only the variant with otelml keeps anything")
+    telemetry.force_flush(30)
+    lock = telemetry._pipeline.worker._drain_lock
+    with lock:
+        gc.collect()
+        gc.disable()  # what a collection would stop to track counts: the next one is due by it
+        before = len(gc.get_objects())
+        _run(app, count)
+        kept = len(gc.get_objects()) - before
+        gc.enable()
+    return {"objects": kept / count}
+
+
 def main() -> None:
     """Serve the commands of standard input."""
     out, sys.stdout = sys.stdout, open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for good
@@ -160,12 +181,11 @@ def main() -> None:
     _run(app, 50)
     print("ready", file=out, flush=True)
     for line in sys.stdin:
-        what, *numbers = line.split()
-        answer = (
-            _run(app, int(numbers[0]))
-            if what == "run"
-            else _pace(app, int(numbers[0]), float(numbers[1]))
-        )
+        what, count, *rate = line.split()
+        if what == "pace":
+            answer = _pace(app, int(count), float(rate[0]))
+        else:
+            answer = (_run if what == "run" else _objects)(app, int(count))
         print(json.dumps(answer), file=out, flush=True)
 
 

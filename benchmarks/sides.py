@@ -18,30 +18,50 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 import otelml
 from benchmarks.handwritten import ROW, HandWritten
 from otelml._prediction import install_runtime
-from otelml._providers.encode import encode_spans_fast
+from otelml._providers.encode import EncodedSpans, encode_spans_fast
 from otelml._startup.pipeline import Pipeline
-from otelml.config import Config, LogOptions, TraceOptions
+from otelml.config import Config, DriftOptions, LogOptions, TraceOptions
 from otelml.instrumentors.logging.json_lines import JsonLineFormatter
+from otelml.reference import Reference
 
 PER_RUN = 1000
 RESOURCE = Resource({"service.name": "loan-api"})
 
 
 class Collect(SpanProcessor):
-    """Keeps ended spans until they are encoded, as a batch processor does."""
+    """Keeps ended spans until they are encoded, as a batch processor does.
 
-    def __init__(self, encode: Callable[[Sequence[ReadableSpan]], bytes]) -> None:
+    Args:
+        encode: Makes a payload of spans.
+        takes_encoded: Whether spans may come encoded, as to our OTLP exporter.
+    """
+
+    def __init__(
+        self, encode: Callable[[Sequence[Any]], bytes], *, takes_encoded: bool = False
+    ) -> None:
         self.spans: list[ReadableSpan] = []
+        self.encoded: list[bytes] = []
+        self._like: Any = None
         self.bytes = 0
+        self.takes_encoded = takes_encoded
         self._encode = encode
 
     def on_end(self, span: ReadableSpan) -> None:
         """Keep a span."""
         self.spans.append(span)
 
+    def put_encoded(self, spans: Sequence[bytes], like: ReadableSpan) -> None:
+        """Keep spans that are encoded."""
+        self.encoded += spans
+        self._like = like
+
     def encode(self) -> None:
         """Encode what was kept, in batches of 512, the default."""
         spans, self.spans = self.spans, []
+        encoded, self.encoded = self.encoded, []
+        for at in range(0, len(encoded), 512):
+            payload = [EncodedSpans(encoded[at : at + 512], self._like)]
+            self.bytes += len(self._encode(payload))
         for at in range(0, len(spans), 512):
             self.bytes += len(self._encode(spans[at : at + 512]))
 
@@ -56,23 +76,33 @@ class Ours:
     Args:
         sampler: The sampler.
         features: Features of each prediction.
+        drift: Options of the drift monitor.
+        reference: What it compares with; None: the first rows.
     """
 
-    def __init__(self, sampler: Sampler = ALWAYS_ON, features: Any = None) -> None:
-        self.collect = Collect(encode_spans_fast)
+    def __init__(
+        self,
+        sampler: Sampler = ALWAYS_ON,
+        features: Any = None,
+        drift: DriftOptions | None = None,
+        reference: Reference | None = None,
+    ) -> None:
+        self.collect = Collect(encode_spans_fast, takes_encoded=True)
         tracer_provider = TracerProvider(sampler, RESOURCE, shutdown_on_exit=False)
         tracer_provider.add_span_processor(self.collect)
         self.reader = InMemoryMetricReader()
+        self.resource = RESOURCE
         self.tracer_provider = tracer_provider
         self.meter_provider = MeterProvider([self.reader], RESOURCE, shutdown_on_exit=False)
         self.features = ROW if features is None else features
         config = Config(
             logs=LogOptions(sample_ratio=1.0, otlp=False),
             traces=TraceOptions(queue_size=1_000_000),
+            drift=drift or DriftOptions(),
         )
         self.handler = logging.StreamHandler(io.StringIO())
         self.handler.setFormatter(JsonLineFormatter("loan-api"))
-        self.pipeline = Pipeline(config, self)
+        self.pipeline = Pipeline(config, self, reference)
         self.activate()  # and start no worker thread: drain() does its part
 
     def observe(self, meter: Any, dropped: Any = None) -> None:

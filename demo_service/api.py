@@ -7,15 +7,24 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 import otelml.exceptions
 from demo_service.artifact import Metadata
 from demo_service.scoring import Scorer, current_trace_id
-from demo_service.validation import Errors, InvalidApplicationError, validate, validate_batch
+from demo_service.validation import (
+    MAX_FIELDS,
+    Errors,
+    InvalidApplicationError,
+    shown_name,
+    validate,
+    validate_batch,
+)
 from otelml.samples import APPROVED, REJECTED
 
 _FEEDBACK_FIELDS = ("prediction_id", "actual", "source", "reviewer")
+# What clients may say: under any other name, one of them could count once more with each label.
+_SOURCES = frozenset({"officer", "simulate"})
 
 
 def blueprint(scorer: Scorer, metadata: Metadata) -> Blueprint:
@@ -41,7 +50,7 @@ def blueprint(scorer: Scorer, metadata: Metadata) -> Blueprint:
         result = otelml.feedback(
             body["prediction_id"],
             body["actual"],
-            source=body.get("source") or "api",
+            source=body["source"] if body.get("source") in _SOURCES else "api",
             reviewer=body.get("reviewer"),
         )
         return jsonify(outcome=result.outcome, predicted=result.predicted, actual=result.actual)
@@ -59,11 +68,14 @@ def blueprint(scorer: Scorer, metadata: Metadata) -> Blueprint:
 
 
 def _json_body() -> Any:
-    """Return the request's body, whatever its content type says.
+    """Return the request's body.
 
     Raises:
         BadRequest: It is not JSON.
+        UnsupportedMediaType: It does not say that it is JSON; a page's form cannot say so.
     """
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType("send JSON as Content-Type: application/json")
     try:
         return json.loads(request.get_data())
     except UnicodeDecodeError:
@@ -80,13 +92,17 @@ def _feedback_body(body: Any) -> dict[str, str]:
     """
     if not isinstance(body, dict):
         raise InvalidApplicationError({"feedback": "must be an object"})
+    if len(body) > MAX_FIELDS:
+        raise InvalidApplicationError(
+            {"feedback": f"has {len(body):,} fields; {MAX_FIELDS} at most"}
+        )
     errors: Errors = {}
     for name in ("prediction_id", "actual"):
         if body.get(name) is None:
             errors[name] = "is required"
     for name, value in body.items():
         if name not in _FEEDBACK_FIELDS:
-            errors[name] = f"is not a field; there are {', '.join(_FEEDBACK_FIELDS)}"
+            errors[shown_name(name)] = f"is not a field; there are {', '.join(_FEEDBACK_FIELDS)}"
         elif value is not None and not isinstance(value, str):
             errors[name] = "must be text"
     if isinstance(body.get("actual"), str) and body["actual"] not in {APPROVED, REJECTED}:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import io
 import json
 import os
 import pickle
 import tempfile
 import warnings
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +26,7 @@ from otelml.reference import Reference
 MODEL_FILE: Final = "loan.joblib"
 METADATA_FILE: Final = "loan.json"
 REFERENCE_FILE: Final = "loan.reference.json"
+_LARGEST: Final = 512 << 20
 _TRAIN: Final = "run: python -m demo_service.train"
 # What a pickle raises that is cut short, damaged, or of other code.
 _UNREADABLE: Final = (
@@ -55,6 +59,7 @@ class Metadata:
         features: Names, in order.
         metrics: On the held-out rows.
         sklearn_version: That it was trained with.
+        sha256: Of the model's file, hexadecimal; it is compared before the file is unpickled.
     """
 
     version: str
@@ -64,6 +69,7 @@ class Metadata:
     features: list[str]
     metrics: dict[str, float]
     sklearn_version: str
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ def exists(folder: Path | None = None) -> bool:
     except ModelError:
         return False
     files = all((folder / name).is_file() for name in (MODEL_FILE, REFERENCE_FILE))
-    return metadata.sklearn_version == sklearn.__version__ and files
+    return metadata.sklearn_version == sklearn.__version__ and bool(metadata.sha256) and files
 
 
 def save(model: LoanModel, folder: Path) -> None:
@@ -105,7 +111,8 @@ def save(model: LoanModel, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / MODEL_FILE, lambda path: joblib.dump(model.pipeline, path, compress=3))
-    text = json.dumps(asdict(model.metadata), indent=2) + "\n"
+    saved = replace(model.metadata, sha256=_sha256((folder / MODEL_FILE).read_bytes()))
+    text = json.dumps(asdict(saved), indent=2) + "\n"
     reference = model.reference
     if reference is not None:
         _replace(folder / REFERENCE_FILE, reference.save)
@@ -128,7 +135,7 @@ def load(folder: Path) -> LoanModel:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", InconsistentVersionWarning)
-            pipeline = joblib.load(path)
+            pipeline = joblib.load(io.BytesIO(_verified(path, metadata.sha256)))
     except FileNotFoundError:
         raise ModelError(f"there is no model at {path}; {_TRAIN}") from None
     except _UNREADABLE as error:
@@ -136,6 +143,25 @@ def load(folder: Path) -> LoanModel:
     if not isinstance(pipeline, Pipeline):
         raise ModelError(f"{path} holds a {type(pipeline).__name__}, not a pipeline; {_TRAIN}")
     return LoanModel(pipeline, metadata, _load_reference(folder / REFERENCE_FILE))
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _verified(path: Path, sha256: str) -> bytes:
+    """Return what is in the file, once it is known to be what training wrote: a pickle is code.
+
+    Raises:
+        ModelError: It is something else.
+        OSError: It cannot be read.
+    """
+    if path.stat().st_size > _LARGEST:
+        raise ModelError(f"the model at {path} is larger than {_LARGEST:,} bytes; {_TRAIN}")
+    data = path.read_bytes()
+    if not hmac.compare_digest(_sha256(data), sha256):
+        raise ModelError(f"the model at {path} is not the one that was trained; {_TRAIN}")
+    return data
 
 
 def _load_metadata(path: Path) -> Metadata:

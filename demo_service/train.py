@@ -21,6 +21,7 @@ from otelml.reference import Reference
 from otelml.samples import APPROVED, FEATURES, ROWS, SEED, generate
 
 MIN_ROWS = 200
+_WEIGHED_BY = 1_000  # rows that the importance of features is measured with
 
 
 def train(rows: int = ROWS, seed: int = SEED, version: str = "1") -> LoanModel:
@@ -49,9 +50,34 @@ def train(rows: int = ROWS, seed: int = SEED, version: str = "1") -> LoanModel:
         metrics=metrics,
         sklearn_version=sklearn.__version__,
     )
-    reference = Reference.from_data(train_rows, y=train_labels, model=pipeline)
+    weights = importances(pipeline, test_rows[:_WEIGHED_BY], truth[:_WEIGHED_BY], seed)
+    reference = Reference.from_data(train_rows, model=pipeline, importances=weights)
+    reference = reference.with_quality(test_labels, pipeline.predict(test_rows))
     _say("remembered what the applications look like", started)
     return LoanModel(pipeline, metadata, reference)
+
+
+def importances(
+    pipeline: Any, rows: list[Any], truth: npt.NDArray[Any], seed: int
+) -> dict[str, float]:
+    """Return by how much the ROC AUC falls where the values of a feature are shuffled, at least 0.
+
+    Args:
+        pipeline: The fitted pipeline.
+        rows: Applications that it was not trained on.
+        truth: Which of them were approved, shape (n,).
+        seed: Of the shuffles.
+    """
+    generator = np.random.default_rng(seed)
+    column = pipeline.classes_.tolist().index(APPROVED)
+    whole = roc_auc_score(truth, pipeline.predict_proba(rows)[:, column])
+    found: dict[str, float] = {}
+    for name in FEATURES:
+        values = [rows[place][name] for place in generator.permutation(len(rows))]
+        shuffled = [{**row, name: value} for row, value in zip(rows, values, strict=True)]
+        without = roc_auc_score(truth, pipeline.predict_proba(shuffled)[:, column])
+        found[name] = round(max(0.0, float(whole - without)), 4)
+    return found
 
 
 def evaluate(labels: npt.NDArray[Any], probability: npt.NDArray[Any]) -> dict[str, float]:

@@ -12,6 +12,8 @@ from otelml.samples import FEATURES, Application
 
 Errors = dict[str, str]
 MAX_BATCH: Final = 1_000
+MAX_FIELDS: Final = 40
+_MAX_WRONG: Final = 100
 _SHOWN: Final = 40
 _JSON_TYPES: Final = {
     bool: "true or false", str: "text", list: "a list", dict: "an object", type(None): "null",
@@ -63,6 +65,8 @@ def validate_batch(body: object) -> list[Application]:
         application, wrong = _check_all(item)
         clean.append(application)
         errors |= {f"{row}.{name}": message for name, message in wrong.items()}
+        if len(errors) >= _MAX_WRONG:  # enough to see what is wrong with all of them
+            break
     if errors:
         raise InvalidApplicationError(errors)
     return clean
@@ -84,13 +88,16 @@ def _check_all(body: object) -> tuple[Application, Errors]:
     if not isinstance(body, Mapping):
         message = f"must be an object with the applicant's fields, not {_type(body)}"
         return {}, {"application": message}
+    if len(body) > MAX_FIELDS:
+        return {}, {"application": f"has {len(body):,} fields; {MAX_FIELDS} at most"}
     errors: Errors = {}
     clean: Application = {}
     for name in FEATURES:
         clean[name], message = _check(BY_NAME[name], body.get(name))
         if message:
             errors[name] = message
-    errors |= {str(name): _unknown(str(name)) for name in body if name not in BY_NAME}
+    unknown = [str(name) for name in body if name not in BY_NAME]
+    errors |= {shown_name(name): _unknown(name) for name in unknown}
     return clean, errors
 
 
@@ -131,6 +138,11 @@ def _check_choice(field: Field, value: object) -> tuple[Any, str]:
     message = f"must be one of {options}; not {_describe(value)}"
     nearest = _nearest(value, field.choices) if isinstance(value, str) else None
     return None, f"{message}. Did you mean {nearest}?" if nearest else message
+
+
+def shown_name(name: str) -> str:
+    """Return the name of a field that there is not, as an answer repeats it."""
+    return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
 
 
 def _unknown(name: str) -> str:

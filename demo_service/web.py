@@ -10,6 +10,7 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 import otelml
+import otelml.flask
 from demo_service.artifact import Metadata
 from demo_service.fields import FIELDS
 from demo_service.scoring import Scorer, current_trace_id
@@ -55,6 +56,11 @@ def blueprint(scorer: Scorer, metadata: Metadata) -> Blueprint:
     routes.add_url_rule("/", view_func=decide, methods=["POST"])
     routes.add_url_rule("/review", view_func=review, methods=["POST"])
     return routes
+
+
+def reviewers() -> Blueprint:
+    """Return the endpoints of the monitor and the reviewer's page, below ``/ml``."""
+    return otelml.flask.blueprint(url_prefix="/ml", with_feedback=False, with_review=True)
 
 
 def failed_page() -> str:

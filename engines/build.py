@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engines.table import ENGINES, TABLE, Engine, cache_root
+from engines.table import ENGINES, TABLE, TOOLS, Engine, cache_root
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -85,10 +85,11 @@ def binary(name: str) -> Path:
     Raises:
         BuildError: If it has not been built.
     """
-    for engine in TABLE.values():
+    for engine in (TABLE | TOOLS).values():
         if name in engine.binaries:
             if not is_built(engine):
-                raise BuildError(f"{name} is not built: run `make engines`")
+                tools = " ARGS=--tools" if engine.name in TOOLS else ""
+                raise BuildError(f"{name} is not built: run `make engines{tools}`")
             return location(engine) / name
     raise BuildError(f"no engine has a binary {name!r}")
 
@@ -218,12 +219,14 @@ def build(engine: Engine, *, force: bool = False) -> float:
 def main(arguments: list[str] | None = None) -> int:
     """Build or check the engines; return the exit code."""
     parser = argparse.ArgumentParser(prog="engines.build", description=__doc__)
-    parser.add_argument("--only", action="append", choices=sorted(TABLE), metavar="NAME")
+    parser.add_argument("--only", action="append", choices=sorted(TABLE | TOOLS), metavar="NAME")
+    parser.add_argument("--tools", action="store_true", help="what only tests run, too")
     parser.add_argument("--check", action="store_true", help="build nothing, say what is missing")
     parser.add_argument("--force", action="store_true", help="build even what is there")
     parser.add_argument("--where", action="store_true", help="print the folders of the binaries")
     options = parser.parse_args(arguments)
-    engines = [e for e in TABLE.values() if not options.only or e.name in options.only]
+    chosen = TABLE | TOOLS if options.tools or options.only else TABLE
+    engines = [e for e in chosen.values() if not options.only or e.name in options.only]
     if options.where:
         print(*(location(engine) for engine in engines), sep="\n")
         return 0

@@ -19,7 +19,8 @@ from urllib.parse import urlencode
 
 from engines.build import BuildError
 from engines.process import Process, StackError, answers, wait_until_free
-from engines.stack import URLS, Stack
+from engines.secrets import SecretsError, make
+from engines.stack import OTLP_CERTIFICATE, OTLP_HEADERS, URLS, Stack, login_lines
 from engines.table import ROOT, Ports
 
 SERVICE_NAME = "loan-api"
@@ -49,10 +50,20 @@ def _demo(stack: Stack, port: int, *, traffic: bool) -> Process:
         # Half a dollar an hour, so that there is a cost to see.
         "OTELML_COST_HOURLY_RATE": os.environ.get("OTELML_COST_HOURLY_RATE", "0.5"),
     }
+    if stack.access is not None:
+        environment[OTLP_HEADERS] = stack.access.otlp_headers
+        if stack.access.secure:
+            environment[OTLP_CERTIFICATE] = str(stack.access.authority)
+            environment.setdefault("OTELML_TRUST_INCOMING", "false")
     log = stack.data / "logs" / "demo.log"
     return Process(
         "demo service", command + ([] if traffic else ["--no-traffic"]), environment, log, ROOT
     )
+
+
+def _require_port(port: int) -> None:
+    if wait_until_free([port], 5.0):
+        raise StackError(f"port {port} is in use; choose another with --port")
 
 
 def _wait_until_up(demo: Process, port: int) -> None:
@@ -68,11 +79,13 @@ def _wait_until_up(demo: Process, port: int) -> None:
 def _first_trace(stack: Stack, operation: str) -> str | None:
     """Wait for a trace with a span of this name; return its id, None if none came in time."""
     search = urlencode({"service": SERVICE_NAME, "operation": operation, "limit": 1})
-    address = f"{stack.url('jaeger')}/api/traces?{search}"
+    headers = {} if stack.access is None else {"Authorization": stack.access.basic}
+    context = None if stack.access is None else stack.access.context()
+    asked = urllib.request.Request(f"{stack.url('jaeger')}/api/traces?{search}", headers=headers)
     deadline = time.monotonic() + FIRST_TRACE_S
     while time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(address, timeout=5) as answer:
+            with urllib.request.urlopen(asked, timeout=5, context=context) as answer:
                 if found := json.load(answer)["data"]:
                     return str(found[0]["traceID"])
         except (OSError, KeyError):
@@ -117,8 +130,6 @@ def _run(stack: Stack, port: int, duration_s: float | None, *, traffic: bool) ->
     from otelml import semconv
 
     demo = _demo(stack, port, traffic=traffic)
-    if wait_until_free([port], 5.0):
-        raise StackError(f"port {port} is in use; choose another with --port")
     try:
         print(f"starting the stack; data in {stack.data}", flush=True)
         stack.start()
@@ -128,6 +139,8 @@ def _run(stack: Stack, port: int, duration_s: float | None, *, traffic: bool) ->
         for name, (_, what) in URLS.items():
             print(f"{name:13} {stack.url(name):24} {what}")
         print(f"{'demo service':13} http://127.0.0.1:{port:<7} web form; log: {demo.log}")
+        for line in login_lines(stack):
+            print(line)
         ended_at = None if duration_s is None else time.monotonic() + duration_s
         operation = semconv.SPAN_PREDICT.format(model="loan")
         for title, url in examples(stack, _first_trace(stack, operation) if traffic else None):
@@ -155,6 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, help=f"of the service; {SERVICE_PORT} plus the offset")
     parser.add_argument("--duration", type=float, metavar="SECONDS", help="end by itself")
     parser.add_argument("--no-traffic", action="store_true", help="use the web form instead")
+    parser.add_argument("--secure", action="store_true", help="every listener speaks TLS")
     options = parser.parse_args(arguments)
     if importlib.util.find_spec("waitress") is None:
         print("error: this Python lacks what the demo needs; run make demo-stack", file=sys.stderr)
@@ -162,10 +176,12 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
     try:
-        stack = Stack(options.data, Ports(options.port_offset), say=True)
         port = options.port or SERVICE_PORT + options.port_offset
+        _require_port(port)
+        access = make(options.data.resolve() / "secrets", secure=options.secure)
+        stack = Stack(options.data, Ports(options.port_offset), access=access, say=True)
         return _run(stack, port, options.duration, traffic=not options.no_traffic)
-    except (BuildError, StackError, ValueError) as error:
+    except (BuildError, SecretsError, StackError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

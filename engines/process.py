@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ssl
     from pathlib import Path
 
 STOP_GRACE_S = 20.0
@@ -122,11 +123,22 @@ def port_is_free(port: int) -> bool:
     return True
 
 
-def answers(port: int, path: str, timeout_s: float = 2.0) -> bool:
-    """Tell whether ``GET path`` on a loopback port answers 200."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+def answers(
+    port: int,
+    path: str,
+    timeout_s: float = 2.0,
+    *,
+    headers: dict[str, str] | None = None,
+    context: ssl.SSLContext | None = None,
+) -> bool:
+    """Tell whether ``GET path`` on a loopback port answers 200; with a context, over TLS."""
+    connection = (
+        http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout_s, context=context)
+        if context
+        else http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+    )
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=headers or {})
         return connection.getresponse().status == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False

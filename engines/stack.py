@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING
 from engines.build import BuildError
 from engines.launch import COLLECTOR_BASE, Site, launch
 from engines.process import Process, StackError, answers, wait_until_free
+from engines.secrets import USER, Access, SecretsError, make
 from engines.table import ROOT, START_ORDER, TABLE, Ports
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ URLS = {
     "victorialogs": ("http", "logs"),
     "alertmanager": ("http", "alerts"),
 }
+# Counts and a state, to be read by who is on this machine: these ask nobody who they are.
+OPEN_PORTS = ("metrics", "health")
+OTLP_HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"
+OTLP_CERTIFICATE = "OTEL_EXPORTER_OTLP_CERTIFICATE"
 
 
 class Stack:
@@ -45,7 +50,8 @@ class Stack:
         environment: Further environment by engine.
         collector_configs: Files laid over the Collector's configuration, in order.
         collector_base: That configuration; by default with logs going to VictoriaLogs.
-        say: Takes a line of progress; None is silent.
+        access: What every listener asks for (`engines.secrets.make`); None lets everybody in.
+        say: Whether to print progress.
 
     Example::
 
@@ -65,6 +71,7 @@ class Stack:
         environment: dict[str, dict[str, str]] | None = None,
         collector_configs: tuple[Path, ...] = (),
         collector_base: tuple[Path, ...] = COLLECTOR_BASE,
+        access: Access | None = None,
         say: bool = False,
     ) -> None:
         if unknown := set(engines) - set(TABLE):
@@ -79,7 +86,9 @@ class Stack:
             environment or {},
             tuple(collector_configs),
             collector_base,
+            access,
         )
+        self.access = access
         self._say = say
         self._lock: IO[str] | None = None
         self._processes: dict[str, Process] = {}
@@ -163,11 +172,23 @@ class Stack:
     def healthy(self, name: str) -> bool:
         """Tell whether an engine runs and its health check answers 200."""
         port, path = TABLE[name].health
-        return self.alive(name) and answers(self.ports.of(name, port), path)
+        number = self.ports.of(name, port)
+        if self.access is None or port in OPEN_PORTS:
+            return self.alive(name) and answers(number, path)
+        headers = {"Authorization": self.access.basic}
+        context = self.access.context()
+        path = self.site.below(name) + path
+        return self.alive(name) and answers(number, path, headers=headers, context=context)
 
     def url(self, name: str, port: str | None = None) -> str:
-        """Return ``http://127.0.0.1:PORT`` of an engine: its API, or the port named."""
-        return f"http://{self.ports.address(name, port or URLS[name][0])}"
+        """Return ``http://127.0.0.1:PORT`` of an engine: its API, or the port named.
+
+        It begins with ``https`` where the listener speaks TLS.
+        """
+        port = port or URLS[name][0]
+        if port in OPEN_PORTS:
+            return f"http://{self.ports.address(name, port)}"
+        return self.site.url(name, port)
 
     def wait_healthy(
         self, names: tuple[str, ...] | None = None, timeout_s: float = START_TIMEOUT_S
@@ -234,6 +255,20 @@ def _end(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def login_lines(stack: Stack) -> list[str]:
+    """Return how to get in: user, where the password is, what services send with."""
+    if stack.access is None:
+        return []
+    folder = stack.access.folder
+    lines = [
+        f"{'login':13} user {USER}, password: cat {folder}/password",
+        f"{'services':13} export {OTLP_HEADERS}=authorization=Bearer%20$(cat {folder}/otlp_token)",
+    ]
+    if stack.access.secure:
+        lines.append(f"{'':13} export {OTLP_CERTIFICATE}={stack.access.authority}")
+    return lines
+
+
 def _run(stack: Stack) -> int:
     """Start the stack, watch it; return when an engine dies."""
     try:
@@ -241,6 +276,8 @@ def _run(stack: Stack) -> int:
         stack.start()
         for name, (_, what) in URLS.items():
             print(f"{name:13} {stack.url(name):24} {what}", flush=True)
+        for line in login_lines(stack):
+            print(line, flush=True)
         print("Ctrl-C stops all of them", flush=True)
         while not (obituary := stack.dead()):
             time.sleep(0.5)
@@ -265,14 +302,17 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="FILE",
         help="laid over collector/config.yaml, in order",
     )
+    parser.add_argument("--secure", action="store_true", help="every listener speaks TLS")
     options = parser.parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
     try:
         configs = tuple(path.resolve() for path in options.collector_config)
         ports = Ports(options.port_offset)
-        return _run(Stack(options.data, ports, collector_configs=configs, say=True))
-    except (BuildError, StackError, ValueError) as error:
+        access = make(options.data.resolve() / "secrets", secure=options.secure)
+        stack = Stack(options.data, ports, collector_configs=configs, access=access, say=True)
+        return _run(stack)
+    except (BuildError, SecretsError, StackError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

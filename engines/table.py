@@ -114,7 +114,10 @@ TABLE: Final = {
         Engine(
             name="alertmanager",
             version="0.31.1",
-            image="prom/alertmanager:v0.31.1",
+            image=(
+                "prom/alertmanager:v0.31.1@sha256:"
+                "88b605de9aba0410775c1eb3438f951115054e0d307f23f274a4c705f51630c1"
+            ),
             binaries=("alertmanager", "amtool"),
             packages=(
                 "github.com/prometheus/alertmanager/cmd/alertmanager",
@@ -124,6 +127,28 @@ TABLE: Final = {
             health=("http", "/-/ready"),
             linked=(_PROMETHEUS_VERSION,),
             build_minutes=1,
+        ),
+    )
+}
+
+# Programs that only the tests run: manifests and the chart are built and checked with them. The two
+# modules are not compiled, the schemas of their kinds are read from them.
+TOOLS: Final = {
+    tool.name: tool
+    for tool in (
+        Engine(
+            name="kubernetes",
+            version="1.35.0",
+            image="",
+            ports={},
+            health=("", ""),
+            binaries=("kustomize", "helm", "kubeconform"),
+            packages=(
+                "sigs.k8s.io/kustomize/kustomize/v5",
+                "helm.sh/helm/v3/cmd/helm",
+                "github.com/yannh/kubeconform/cmd/kubeconform",
+            ),
+            build_minutes=5,
         ),
     )
 }

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engines.build import is_built, location
-from engines.table import TABLE as ENGINES
+from engines.table import TABLE, TOOLS
 from licenses.texts import of_text
 
 
 def linked() -> Iterator[tuple[str, str]]:
     """Yield name and version of each module in a built engine."""
-    for engine in ENGINES.values():
+    for engine in (TABLE | TOOLS).values():
         if not engine.packages or not is_built(engine):
             continue
         for binary in engine.binaries:

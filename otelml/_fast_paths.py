@@ -13,6 +13,8 @@ METRICS: Final = "metrics"
 HISTOGRAMS: Final = "histograms"
 SPANS: Final = "spans"
 ENCODING: Final = "encoding"
+TEMPLATES: Final = "templates"
+SERVERS: Final = "servers"
 
 _logger = logging.getLogger("otelml")
 _off: dict[str, str] = {}

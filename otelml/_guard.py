@@ -6,12 +6,14 @@ Errors are counted by component, and the first of each component is logged.
 from __future__ import annotations
 
 import logging
+import traceback
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar, overload
 
 from otelml import _threads
+from otelml._shown import scrubbed
 
 _R = TypeVar("_R")
 
@@ -21,9 +23,13 @@ errors: Counter[str] = Counter()
 last_error: dict[str, str] = {}
 
 
+class SecretInErrorError(Exception):
+    """Stands in a log for an error whose own text, or that of its causes, has a secret in it."""
+
+
 def report(component: str, error: BaseException, *, expected: bool = False) -> None:
     """Count an error of ``component`` and log the first one; an ``expected`` one in one line."""
-    text = quietly(str, error)  # a hostile __str__ is an error of the application's
+    text = scrubbed(quietly(str, error) or "")  # a hostile __str__ is an error of the application's
     with _lock:
         errors[component] += 1
         first = errors[component] == 1
@@ -39,8 +45,21 @@ def report(component: str, error: BaseException, *, expected: bool = False) -> N
             "otelml: an error in %s was kept away from the service; further ones are counted in "
             "otelml.errors",
             component,
-            exc_info=error,
+            exc_info=_safe(error),
         )
+
+
+def _traceback_of(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+def _safe(error: BaseException) -> BaseException:
+    """Return an error whose traceback may be logged: where it repeats a secret, one without it."""
+    told = quietly(_traceback_of, error, default="")
+    said = scrubbed(told)
+    if said == told:
+        return error
+    return SecretInErrorError(f"{type(error).__name__}, without the secrets that it had\n{said}")
 
 
 @contextmanager

@@ -6,16 +6,29 @@ before monkey-patching would stop them for ever. So what works beside the reques
 
 from __future__ import annotations
 
+import logging
+import signal
 import sys
 import threading
-from contextlib import suppress
+import weakref
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
-__all__ = ["Event", "Lock", "RLock", "Thread", "get_ident", "hold_while", "is_cooperative", "sleep"]
+__all__ = [
+    "Event",
+    "Lock",
+    "RLock",
+    "Thread",
+    "end_quietly",
+    "get_ident",
+    "hold_while",
+    "is_cooperative",
+    "sleep",
+]
 
 _LONGEST_S = 3600.0
 
@@ -43,6 +56,20 @@ def is_cooperative() -> bool:
     return hub is not None and hub.get_hub_if_exists() is not None
 
 
+def end_quietly() -> None:
+    """Let logging's handlers die without a lock, at the exit of a process that gevent has patched.
+
+    Modules that were there before gevent are torn down after it. A handler that dies with one of
+    them (Flask's, charset_normalizer's) takes a lock then whose greenlets are gone, and Python
+    prints an exception. Until then logging finds its handlers as before.
+    """
+    if "gevent.monkey" not in sys.modules:
+        return
+    listed: list[Any] = logging._handlerList  # type: ignore[attr-defined]  # noqa: SLF001 - no other way
+    handlers = [known() for known in listed]
+    listed[:] = [weakref.ref(handler) for handler in handlers if handler is not None]
+
+
 _held: list[Callable[[], bool]] = []
 
 
@@ -56,6 +83,32 @@ def hold_while(condition: Callable[[], bool]) -> None:
         condition: Whether a thread must not be started now.
     """
     _held[:] = [condition]
+
+
+# What stops a program or tells its time stays with whichever thread it meets.
+_OWN_SIGNALS = {
+    getattr(signal, f"SIG{name}", None)
+    for name in ("SEGV", "BUS", "FPE", "ILL", "ABRT", "TRAP", "SYS", "PROF", "VTALRM")
+}
+
+
+@contextmanager
+def _signals_held() -> Generator[None, None, None]:
+    """Let threads that start here take no signals: they are for the threads of the service.
+
+    A server that waits in a system call learns of its SIGTERM or SIGHUP by being interrupted. A
+    thread of ours that took it instead would let it wait on (uWSGI's workers, for ever).
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        # A handler may raise in here, when the signals are held already.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - _OWN_SIGNALS)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Event:
@@ -122,7 +175,8 @@ class Thread:
         """
         if any(condition() for condition in _held):
             raise RuntimeError("no thread before the fork")
-        self.ident = _start_new_thread(self._run, ())
+        with _signals_held():
+            self.ident = _start_new_thread(self._run, ())
 
     def _run(self) -> None:
         self.ident = get_ident()

@@ -6,9 +6,11 @@ __all__ = [
     "ConfigurationError",
     "FeedbackError",
     "InvalidReferenceError",
+    "LabelSourceError",
     "MissingDependencyError",
     "OtelmlError",
     "PortInUseError",
+    "QualityError",
 ]
 
 
@@ -47,6 +49,21 @@ class FeedbackError(OtelmlError, ValueError):
         self.reason = reason
 
 
+class LabelSourceError(OtelmlError, OSError):
+    """A source of labels cannot be read; the message says why, and holds no secret.
+
+    Args:
+        message: What is wrong.
+        reason: A low-cardinality word for it, the ``error.type`` of its counter.
+        wait_s: Seconds that the source asks for until the next try; None where it does not.
+    """
+
+    def __init__(self, message: str, reason: str, wait_s: float | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.wait_s = wait_s
+
+
 class InvalidReferenceError(OtelmlError, ValueError):
     """A reference, or the data for one, cannot be used; the message says what is wrong with it."""
 
@@ -66,3 +83,7 @@ class PortInUseError(OtelmlError, OSError):
         )
         self.port = port
         self.option = option
+
+
+class QualityError(OtelmlError, ValueError):
+    """Labels, scores or numbers cannot be compared; the message says what is wrong with them."""

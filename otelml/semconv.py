@@ -83,6 +83,7 @@ BIN_MISSING: Final = "missing"
 BIN_NON_FINITE: Final = "non_finite"
 FEATURE_PREDICTION: Final = "prediction"
 FEATURE_CONFIDENCE: Final = "prediction_confidence"
+FEATURE_MULTIVARIATE: Final = "multivariate"
 FEATURE_ANY: Final = "_any"
 METHOD_RATE_CHANGE: Final = "rate_change"
 REFERENCE_GIVEN: Final = "given"
@@ -290,6 +291,9 @@ ML_FEATURE_REFERENCE_VALUES: Final = Metric(
     "{value}",
     "Usable values of a feature that the reference's shares come from.",
     _FEATURE,
+)
+ML_FEATURE_IMPORTANCE: Final = Metric(
+    "ml.feature.importance", Kind.OBSERVABLE_GAUGE, "{importance}", "Weight in the model.", _FEATURE
 )
 ML_DRIFT_STATISTIC: Final = _drift(
     "statistic",

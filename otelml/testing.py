@@ -24,12 +24,13 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from otelml import instrumentors, semconv
 from otelml._prediction import current_runtime, install_runtime
+from otelml._privacy import clean_span, current_policy, install_policy
 from otelml._providers import update_resource
 from otelml._startup import Adopted, in_place_of_service, service_config
 from otelml._startup.pipeline import Pipeline
@@ -253,12 +254,21 @@ class CapturedTelemetry:
         self._logs.clear()
 
 
+class _Spans(InMemorySpanExporter):
+    """Keeps spans as they would leave."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Keep spans."""
+        policy = current_policy()
+        return super().export([clean_span(span, policy) for span in spans])
+
+
 class _Providers:
     """Providers that keep everything in memory."""
 
     def __init__(self, config: Config) -> None:
         self.resource = _resource(config)
-        self.span_exporter = InMemorySpanExporter()
+        self.span_exporter = _Spans()
         self.reader = InMemoryMetricReader()
         self.log_exporter = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]
         self.tracer_provider = TracerProvider(
@@ -306,7 +316,7 @@ def capture(
         reference: The model's reference, as for ``init``.
     """
     options = config or _as_tested(service_config() or Config())
-    before = current_runtime()
+    before, policy = current_runtime(), current_policy()
     providers: Any = _Providers(options)
     pipeline = Pipeline(options, providers, reference)
     instrumented: dict[str, Any] = {}
@@ -333,6 +343,7 @@ def capture(
             pipeline.stop(time.monotonic() + _TIMEOUT_S)
             providers.meter_provider.shutdown()
             install_runtime(before)
+            install_policy(policy)
 
 
 def _as_tested(config: Config) -> Config:

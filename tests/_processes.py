@@ -8,6 +8,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+from tests._ids import SECRET
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -16,6 +18,7 @@ def environment(**variables: str) -> dict[str, str]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "OTELML_"))}
     # Python 3.12 and newer warn of a fork beside threads, which is what some of them are about.
     quiet = {"PYTHONWARNINGS": "ignore:This process (pid:DeprecationWarning"}
+    quiet["OTELML_SECRET"] = SECRET  # else init warns
     return {**inherited, "PYTHONPATH": str(ROOT), **quiet, **variables}
 
 

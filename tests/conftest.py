@@ -11,6 +11,8 @@ import pytest
 
 from otelml import _guard
 from otelml._prediction.runtime import current_runtime, install_runtime
+from otelml._privacy import Policy, install_policy
+from otelml.config import PrivacyOptions
 from tests.faults._table import lines
 
 # A forked child inherits them; one that only sets an event would never end.
@@ -27,8 +29,16 @@ def _clean():
     leaked = [t.name for t in threading.enumerate() if t.name == "otelml-worker"]
     running = current_runtime()
     install_runtime(None)
+    install_policy(Policy(PrivacyOptions()))
     assert running is None, "the test left otelml running"
     assert not leaked, "the test left a worker running"
+
+
+@pytest.fixture
+def internal(capture_telemetry):
+    """Let exact feature values out, as ``init(privacy="internal")`` does."""
+    install_policy(Policy(PrivacyOptions(level="internal")))
+    return capture_telemetry
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
+from collections.abc import Mapping
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -27,6 +29,8 @@ NAMESPACES = {
     "opentelemetry.exporter.otlp.proto.grpc": "opentelemetry-exporter-otlp",
     "opentelemetry.exporter.otlp.proto.common": "opentelemetry-exporter-otlp-proto-http",
     "opentelemetry.exporter.prometheus": "opentelemetry-exporter-prometheus",
+    "opentelemetry.instrumentation.asgi": "opentelemetry-instrumentation-asgi",
+    "opentelemetry.util.http": "opentelemetry-instrumentation-asgi",
     "opentelemetry.instrumentation": "opentelemetry-instrumentation-flask",
     "opentelemetry.proto": "opentelemetry-exporter-otlp-proto-http",
     "opentelemetry.sdk": "opentelemetry-sdk",
@@ -38,18 +42,27 @@ NAMESPACES = {
 IMPORTS = {"sklearn": "scikit-learn", "grpc": "grpcio", "botocore": "boto3"}
 """Distributions whose modules have another name, or come with one that is declared."""
 OF_ROOMS = {
+    "otelml/instrumentors/asgi": {"fastapi"},
     "otelml/instrumentors/flask": {"flask"},
+    "otelml/instrumentors/starlette": {"fastapi"},
     "otelml/instrumentors/sklearn": {"sklearn"},
+    "otelml/_proxy": {"proxy"},
     "otelml/viewer": {"viewer"},
     "otelml/cli/demo.py": {"demo"},
     "otelml/cli/view.py": {"viewer"},
     "otelml/cli/_doctor_endpoint.py": {"grpc"},
     "otelml/_providers/prometheus.py": {"prometheus"},
+    "otelml/_providers/prometheus_server.py": {"prometheus"},
     "otelml/_providers/prometheus_reader.py": {"prometheus"},
+    "otelml/_prediction/keys.py": {"ids"},
     "otelml/_report/page.py": {"report"},
     "otelml/flask.py": {"flask"},
+    "otelml/fastapi.py": {"fastapi"},
     "otelml/_cost/cost_explorer.py": {"aws"},
     "otelml/drift/ks.py": {"exact"},
+    "otelml/reference/sketches.py": {"sketches"},
+    "otelml/labels": {"labels"},
+    "otelml/labels/sources/kafka.py": {"kafka"},
     "demo_service": {"demo", "flask", "sklearn"},
 }
 """Rooms that need an extra, and which."""
@@ -57,6 +70,7 @@ OPTIONAL = {
     "otelml/_startup/distro.py": {"opentelemetry-instrumentation-flask"},
     "otelml/_startup/start.py": {"opentelemetry-instrumentation-flask"},
     "otelml/_features/snapshots.py": {"pandas"},
+    "otelml/instrumentors/statsmodels.py": {"pandas"},
     "otelml/testing.py": {"pytest"},
 }
 """What a module imports only where someone else has brought it."""
@@ -79,6 +93,12 @@ def _imports(path: Path):
             yield from (alias.name for alias in node.names)
 
 
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Asked once: what is installed is read for it."""
+    return packages_distributions()
+
+
 def _distribution(module: str) -> str:
     for prefix, name in NAMESPACES.items():
         if module == prefix or module.startswith(f"{prefix}."):
@@ -86,7 +106,7 @@ def _distribution(module: str) -> str:
     top = module.partition(".")[0]
     if top in IMPORTS:
         return IMPORTS[top]
-    found = packages_distributions().get(top)
+    found = _distributions().get(top)
     assert found, f"{module} belongs to no installed distribution"
     return found[0].lower().replace("_", "-")
 
@@ -124,8 +144,14 @@ def test_an_undeclared_import_is_found(tmp_path):
     assert undeclared(tmp_path / "otelml") == {"otelml/one.py: yaml (pyyaml)"}
 
 
+# What a service serves with is its own choice, and hundreds of megabytes.
+MODEL_LIBRARIES = {
+    "xgboost", "lightgbm", "catboost", "onnxruntime", "statsmodels", "mlflow", "keras", "torch",
+}  # fmt: skip
+
+
 def test_all_holds_every_extra():
-    """``otelml[all]`` names each extra."""
+    """``otelml[all]`` names each extra, but for the model libraries."""
     (line,) = PROJECT["optional-dependencies"]["all"]
     named = line.partition("[")[2].rstrip("]").split(",")
-    assert set(named) == set(EXTRAS) - {"all"}
+    assert set(named) == set(EXTRAS) - {"all"} - MODEL_LIBRARIES

@@ -6,10 +6,16 @@ import ast
 import functools
 from pathlib import Path
 
-from otelml import semconv
+from otelml import semconv, semconv_batch, semconv_quality, semconv_variants
 
 PACKAGE = Path(__file__).parent.parent / "otelml"
-SDK_ALLOWED = {"_spans/deferred.py", "_spans/choice.py", "testing.py"}
+SDK_ALLOWED = {
+    "_spans/deferred.py",
+    "_spans/choice.py",
+    "_spans/samplers.py",
+    "_privacy/spans.py",
+    "testing.py",
+}
 
 
 @functools.cache
@@ -51,13 +57,34 @@ def test_only_providers_spans_and_testing_import_the_sdk():
 
 def test_names_are_spelled_once():
     """No module but semconv writes the name of a metric or an attribute."""
-    names = {value for value in vars(semconv).values() if isinstance(value, str)}
+    known = [
+        *vars(semconv).values(),
+        *vars(semconv_quality).values(),
+        *vars(semconv_variants).values(),
+        *vars(semconv_batch).values(),
+    ]
+    names = {value for value in known if isinstance(value, str)}
     names = {name for name in names if name.startswith(("ml.", "otelml."))}
-    names |= {metric.name for metric in semconv.METRICS}
+    names |= {
+        metric.name
+        for metric in (
+            *semconv.METRICS,
+            *semconv_quality.QUALITY_METRICS,
+            *semconv_variants.VARIANT_METRICS,
+            *semconv_batch.BATCH_METRICS,
+        )
+    }
     found = {
         f"{path}:{node.lineno}: {node.value}"
         for path, tree in _modules()
-        if path.name not in {"semconv.py", "semconv_host.py"}
+        if path.name
+        not in {
+            "semconv.py",
+            "semconv_host.py",
+            "semconv_quality.py",
+            "semconv_variants.py",
+            "semconv_batch.py",
+        }
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and node.value in names
     }

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from grafana.generate import drift_alerts, model_alerts, telemetry_alerts
+from grafana.generate import (
+    batch_alerts,
+    drift_alerts,
+    model_alerts,
+    quality_alerts,
+    telemetry_alerts,
+)
 from grafana.generate.alert import Alert
 
 
@@ -12,6 +18,8 @@ def groups() -> dict[str, list[Alert]]:
         "otelml-predictions": model_alerts.predictions(),
         "otelml-service": model_alerts.service(),
         "otelml-drift": drift_alerts.alerts(),
+        "otelml-quality": quality_alerts.alerts(),
+        "otelml-batch": batch_alerts.alerts(),
         "otelml-telemetry": telemetry_alerts.alerts(),
     }
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from grafana.generate import boards, settings
 from grafana.generate.boards import IN_SERVICE, Row
-from grafana.generate.drift_rules import REFERENCE, Fleet
+from grafana.generate.drift_rules import Fleet
 from grafana.generate.names import label
 from grafana.generate.panels import Panel, Query, Spec, graph, number
 from grafana.generate.promql import equals, matches, vector
@@ -102,6 +102,10 @@ def _verdict() -> list[Panel]:
 
 def _evidence() -> list[Panel]:
     threshold = _max((_VERSION,), vector(semconv.ML_DRIFT_EVIDENCE_THRESHOLD, *_IN_MODEL))
+    psi = equals(semconv.ML_DRIFT_METHOD, "psi")
+    moved = _max(_EACH, vector(semconv.ML_DRIFT_STATISTIC, *_IN_FEATURE, psi))
+    weight = _max(_EACH, vector(semconv.ML_FEATURE_IMPORTANCE, *_IN_FEATURE))
+    mean = f"on ({_VERSION}) group_left () avg by ({_VERSION}) ({weight})"
     return [
         graph(
             Spec(
@@ -114,7 +118,18 @@ def _evidence() -> list[Panel]:
                     Query(threshold, f"alarm v{boards.legend(semconv.ML_MODEL_VERSION)}"),
                 ],
                 runbooks=_ALERTS,
+                width=8,
                 minimum=None,
+            )
+        ),
+        graph(
+            Spec(
+                "Where to look first",
+                "PSI of the last window times the feature's importance for the model, beside the "
+                "mean of all; PSI alone where the reference does not say it.",
+                "none",
+                [Query(f"{moved} * {weight} / {mean}\nor {moved}", _LEGEND)],
+                width=8,
             )
         ),
         graph(
@@ -123,6 +138,7 @@ def _evidence() -> list[Panel]:
                 "By the classic thresholds: 0 none, 1 moderate, 2 significant.",
                 "none",
                 [Query(_max(_EACH, vector(semconv.ML_DRIFT_SEVERITY, *_IN_FEATURE)), _LEGEND)],
+                width=8,
                 maximum=2,
             )
         ),
@@ -215,10 +231,11 @@ def _shares() -> list[Panel]:
         graph(
             Spec(
                 "Shares of the reference",
-                "What the bins looked like at training.",
+                "What the bins looked like at training, or in the first rows.",
                 "percentunit",
-                [Query(_max(by_bin, vector(REFERENCE, *_IN_FEATURE)), legend)],
+                [Query(_max(by_bin, vector(_HOUR.reference, *_IN_FEATURE)), legend)],
                 maximum=1,
+                empty="no rows",
             ),
             stacked=True,
         ),

@@ -39,6 +39,7 @@ def alerts() -> list[Alert]:
     any_feature = equals(semconv.ML_FEATURE_NAME, semconv.FEATURE_ANY)
     drifted = vector(semconv.ML_DRIFT_DETECTED, any_feature.replace("=", "!=", 1))
     rate = equals(semconv.ML_DRIFT_METHOD, semconv.METHOD_RATE_CHANGE)
+    chance = f"{vector(semconv.ML_DRIFT_P_VALUE, rate)} < {settings.RATE_CHANGE_CHANCE_MAX:g}"
     info = vector(semconv.ML_MODEL_INFO, f'{_DIGEST}!=""')
     source = equals(semconv.ML_REFERENCE_SOURCE, semconv.REFERENCE_NONE)
     feature = tag(semconv.ML_FEATURE_NAME)
@@ -64,8 +65,11 @@ def alerts() -> list[Alert]:
         Alert(
             "PredictionRateChanged",
             "warning",
-            f"{_max_by(FEATURE, f'abs({vector(semconv.ML_DRIFT_STATISTIC, rate)})')} "
-            f"> {settings.RATE_CHANGE_MAX:g}",
+            _max_by(
+                FEATURE,
+                f"abs({vector(semconv.ML_DRIFT_STATISTIC, rate)}) > {settings.RATE_CHANGE_MAX:g}\n"
+                f"and {chance}",
+            ),
             "0m",
             f"{_WHO} predicts other labels than before",
             f"The share of a label differs by {DECIMAL} from the reference; the limit is "

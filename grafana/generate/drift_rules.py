@@ -3,6 +3,10 @@
 Each process counts its values by the reference's bins, so the sum over processes is the count of
 the fleet, and what ``otelml.drift`` computes from a window is computed here from sums. An empty
 bin counts as 0.0001, bins of missing and infinite values are left out, as there.
+
+Not all processes have the same bins: those of a feature that is learned from the first rows are
+of one process, and so are a version's while its reference is being replaced. So what is expected
+is that of each process, by the rows that it had, of one that has ended too.
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ _USABLE: Final = (
     f'{label(semconv.ML_FEATURE_BIN)}!~"{semconv.BIN_MISSING}|{semconv.BIN_NON_FINITE}"'
 )
 _BY_FEATURE: Final = f"on ({', '.join(FEATURE)})"
-REFERENCE: Final = "bin:ml_feature_reference:share"
+_BY_PROCESS: Final = f"on ({', '.join((*FEATURE, foreign.INSTANCE))})"
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,21 @@ class Fleet:
     def rows(self) -> str:
         """Usable values by feature."""
         return f"feature:ml_feature_values:count_{self.window}"
+
+    @property
+    def process_rows(self) -> str:
+        """Usable values by feature and process."""
+        return f"process:ml_feature_values:count_{self.window}"
+
+    @property
+    def expected(self) -> str:
+        """Values by bin, had each process seen its own reference."""
+        return f"bin:ml_feature_reference:count_{self.window}"
+
+    @property
+    def reference(self) -> str:
+        """Share of each bin that is expected."""
+        return f"bin:ml_feature_reference:share_{self.window}"
 
     @property
     def share(self) -> str:
@@ -70,9 +89,17 @@ def _filled(share: str) -> str:
     return f"({share} > 0 or 0 * {share} + {_EMPTY})"
 
 
-def _counts(fleet: Fleet) -> str:
+def _counts(fleet: Fleet, by: tuple[str, ...]) -> str:
     counter = vector(semconv.ML_FEATURE_VALUES, _USABLE)
-    return sum_by(BIN, counter if fleet.window == "total" else increase(counter, fleet.window))
+    return sum_by(by, counter if fleet.window == "total" else increase(counter, fleet.window))
+
+
+def _expected(fleet: Fleet) -> str:
+    """Return what each process expects of as many values as it had, together."""
+    ratio = vector(semconv.ML_FEATURE_REFERENCE_RATIO, _USABLE)
+    if fleet.window != "total":
+        ratio = f"last_over_time({ratio}[{fleet.window}])"
+    return sum_by(BIN, f"\n  {ratio}\n  * {_BY_PROCESS} group_left ()\n  {fleet.process_rows}\n")
 
 
 def _psi(p: str, q: str) -> str:
@@ -122,14 +149,20 @@ def _p_value(p: str, q: str, chi_squared: str) -> str:
 
 
 def _over(fleet: Fleet) -> list[Recording]:
-    p, q, rows = REFERENCE, fleet.share, fleet.rows
+    q, rows = fleet.share, fleet.rows
     # Only bins that both sides have: a feature that is not served has no drift.
-    p = f"({REFERENCE} and on ({', '.join(BIN)}) {q})"
+    p = f"({fleet.reference} and on ({', '.join(BIN)}) {q})"
     chi_squared = fleet.statistic("chi_squared")
+    in_all = sum_by(FEATURE, fleet.expected)
     return [
-        Recording(fleet.counts, _counts(fleet)),
+        Recording(fleet.counts, _counts(fleet, BIN)),
+        Recording(fleet.process_rows, _counts(fleet, (*FEATURE, foreign.INSTANCE))),
         Recording(rows, sum_by(FEATURE, fleet.counts)),
         Recording(q, f"{fleet.counts}\n/ {_BY_FEATURE} group_left () ({rows} >= {MIN_ROWS})"),
+        Recording(fleet.expected, _expected(fleet)),
+        Recording(
+            fleet.reference, f"{fleet.expected}\n/ {_BY_FEATURE} group_left () ({in_all} > 0)"
+        ),
         Recording(fleet.statistic("psi"), _psi(p, q)),
         Recording(fleet.statistic("kl"), _kl(p, q)),
         Recording(fleet.statistic("js"), _js(p, q)),
@@ -140,14 +173,4 @@ def _over(fleet: Fleet) -> list[Recording]:
 
 def groups() -> dict[str, list[Recording]]:
     """Return the rules by group, one a window."""
-    ratio = f"max by ({', '.join(BIN)}) ({vector(semconv.ML_FEATURE_REFERENCE_RATIO, _USABLE)})"
-    reference = Recording(
-        REFERENCE, f"{ratio}\n/ {_BY_FEATURE} group_left () {sum_by(FEATURE, ratio)}"
-    )
-    return {
-        f"otelml-drift-{window}": [
-            *([reference] if window == "total" else []),
-            *_over(Fleet(window)),
-        ]
-        for window in WINDOWS
-    }
+    return {f"otelml-drift-{window}": _over(Fleet(window)) for window in WINDOWS}

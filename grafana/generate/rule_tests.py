@@ -8,7 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from grafana.generate import scenes_drift, scenes_models, scenes_telemetry
+from grafana.generate import (
+    alerts,
+    batch_alerts,
+    recording,
+    scenes_drift,
+    scenes_models,
+    scenes_quality,
+    scenes_telemetry,
+)
 from grafana.generate.rule_files import dump
 from grafana.generate.scenes import Scene
 from grafana.generate.settings import runbook_url
@@ -16,7 +24,13 @@ from grafana.generate.settings import runbook_url
 
 def scenes() -> list[Scene]:
     """Return every scene."""
-    return [*scenes_models.scenes(), *scenes_drift.scenes(), *scenes_telemetry.scenes()]
+    return [
+        *scenes_models.scenes(),
+        *scenes_drift.scenes(),
+        *scenes_quality.scenes(),
+        *batch_alerts.scenes(),
+        *scenes_telemetry.scenes(),
+    ]
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,9 @@ class _Test:
 
 def pages() -> dict[str, str]:
     """Return the test files by the name of the alert they test."""
+    # Without an order promtool takes the groups in any, and an alert may see what was recorded a
+    # minute before.
+    order = [*recording.groups(), *alerts.groups()]
     by_alert: dict[str, list[Scene]] = {}
     for scene in scenes():
         by_alert.setdefault(scene.alert, []).append(scene)
@@ -61,6 +78,7 @@ def pages() -> dict[str, str]:
             {
                 "rule_files": ["../rules/recording.yml", "../rules/alerts.yml"],
                 "evaluation_interval": "1m",
+                "group_eval_order": order,
                 "tests": [_Test(scene).content() for scene in found],
             }
         )

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from grafana.generate import runbooks_drift, runbooks_models, runbooks_telemetry
+from grafana.generate import (
+    batch_alerts,
+    runbooks_drift,
+    runbooks_models,
+    runbooks_quality,
+    runbooks_telemetry,
+)
 from grafana.generate.alert import Alert
 from grafana.generate.alerts import all_alerts
 from grafana.generate.runbook_parts import Runbook
@@ -17,6 +23,8 @@ def all_runbooks() -> dict[str, Runbook]:
     return {
         **runbooks_models.runbooks(),
         **runbooks_drift.runbooks(),
+        **runbooks_quality.runbooks(),
+        **batch_alerts.runbooks(),
         **runbooks_telemetry.runbooks(),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from grafana.generate.drift_rules import FEATURE, MODEL, REFERENCE, Fleet
+from grafana.generate.drift_rules import FEATURE, MODEL, Fleet
 from grafana.generate.names import label
 from grafana.generate.promql import increase, rate, sum_by, vector
 from grafana.generate.runbook_parts import Runbook
@@ -34,7 +34,7 @@ _CAUSES: Final = (
 _LOOK: Final = (
     ("Which features, and how strong is the evidence?", _EVIDENCE),
     ("How large is the change over the fleet? 0.1 matters, 0.2 is large.", _HOUR.statistic("psi")),
-    ("Which bins grew, and which shrank?", f"{_HOUR.share} - {REFERENCE}"),
+    ("Which bins grew, and which shrank?", f"{_HOUR.share} - {_HOUR.reference}"),
     ("Does the input still have the right shape?", _MISMATCH),
     ("Do predictions change with it?", _BY_LABEL),
 )

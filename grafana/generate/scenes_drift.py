@@ -62,9 +62,9 @@ def _verdicts() -> list[Scene]:
 def _rates() -> list[Scene]:
     name = "PredictionRateChanged"
     labels = {**MODEL, semconv.ML_FEATURE_NAME: semconv.FEATURE_PREDICTION}
-    change = series(
-        semconv.ML_DRIFT_STATISTIC, {**labels, semconv.ML_DRIFT_METHOD: semconv.METHOD_RATE_CHANGE}
-    )
+    rate = {**labels, semconv.ML_DRIFT_METHOD: semconv.METHOD_RATE_CHANGE}
+    change = series(semconv.ML_DRIFT_STATISTIC, rate)
+    p_value = series(semconv.ML_DRIFT_P_VALUE, rate)
     psi = series(semconv.ML_DRIFT_STATISTIC, {**labels, semconv.ML_DRIFT_METHOD: "psi"})
 
     def fired(amount: str) -> list[Fired]:
@@ -76,8 +76,25 @@ def _rates() -> list[Scene]:
         )
 
     return [
-        Scene(name, "a label is 0.2 rarer", {change: "-0.2x20"}, "5m", fired("0.2")),
-        Scene(name, "0.05 more often; PSI is no rate", {change: "0.05x20", psi: "3x20"}, "5m"),
+        Scene(
+            name,
+            "a label is 0.2 rarer",
+            {change: "-0.2x20", p_value: "1e-9x20"},
+            "5m",
+            fired("0.2"),
+        ),
+        Scene(
+            name,
+            "0.05 more often; PSI is no rate",
+            {change: "0.05x20", p_value: "1e-9x20", psi: "3x20"},
+            "5m",
+        ),
+        Scene(
+            name,
+            "0.2 more often in fifty rows, which is chance",
+            {change: "0.2x20", p_value: "0.004x20"},
+            "5m",
+        ),
     ]
 
 
@@ -89,6 +106,22 @@ def _shares(name: str, values: Sequence[str]) -> dict[str, str]:
         labels = {**feature, semconv.ML_FEATURE_BIN: bin_name}
         found[series(semconv.ML_FEATURE_REFERENCE_RATIO, labels)] = f"{1 / 3}x400"
         found[series(semconv.ML_FEATURE_VALUES, labels)] = counted
+    return found
+
+
+def _restarted() -> dict[str, str]:
+    """Return a feature whose bins are of one process each, of which one has been replaced."""
+    feature = {**MODEL, semconv.ML_FEATURE_NAME: "multivariate"}
+    found: dict[str, str] = {}
+    for process, living in {"a": "x400", "b": "x300 stale", "c": ""}.items():
+        own = {**feature, "instance": process}
+        after = "_x301 " if not living else ""
+        until = living or "x98"
+        found[series(semconv.ML_FEATURE_REFERENCE_VALUES, own)] = f"{after}2000{until}"
+        for place in range(4):
+            labels = {**own, semconv.ML_FEATURE_BIN: f"{process} {place}"}
+            found[series(semconv.ML_FEATURE_REFERENCE_RATIO, labels)] = f"{after}0.25{until}"
+            found[series(semconv.ML_FEATURE_VALUES, labels)] = f"{after}0+10{until}"
     return found
 
 
@@ -120,6 +153,7 @@ def _fleet() -> list[Scene]:
             _shares("income", ("0+0.05x400", "0+0.08x400", "0+0.1x400")),
             "6h",
         ),
+        Scene(name, "a process with bins of its own was replaced", _restarted(), "6h"),
         Scene(
             name,
             "missing values are no bin",

@@ -21,8 +21,24 @@ COST_PER_1000_MAX: Final = 1.0
 PSI_MODERATE: Final = 0.1
 PSI_HIGH: Final = 0.2
 RATE_CHANGE_MAX: Final = 0.1
+# In windows of few rows chance exceeds that limit: by so much only once in so many windows.
+RATE_CHANGE_CHANCE_MAX: Final = 1e-5
 FALSE_ALARM_DAYS: Final = 30
+# Quality: what is too low over a day, how far the last hour may be below the day, and how much
+# larger errors of a regression may be in it.
+ACCURACY_MIN: Final = 0.7
+ACCURACY_DROP_MAX: Final = 0.05
+ERROR_GROWTH_MAX: Final = 1.25
+# Labels: their share of predictions, their delay, and how many may contradict each other.
+COVERAGE_MIN: Final = 0.05
+LABEL_DELAY_MAX_S: Final = 604_800
+CONFLICT_SHARE_MAX: Final = 0.05
+CONFLICTS_MIN: Final = 10
 TESTS_A_WINDOW: Final = 4
+# Batch jobs: how late a run may be, in intervals, and how far back their last runs are looked for,
+# as a job that has ended sends nothing more.
+BATCH_LATE_FACTOR: Final = 1.5
+BATCH_LOOK_BACK: Final = "15d"
 QUEUE_SHARE_MAX: Final = 0.8
 DISK_SHARE_WARNING: Final = 0.85
 DISK_SHARE_CRITICAL: Final = 0.95
@@ -46,7 +62,12 @@ PALETTE: Final = {
 REPOSITORY: Final = "https://github.com/otelml/otelml/blob/main"
 EVALUATION_INTERVAL: Final = "15s"
 # Rules that read a long window of many series, and how often they are evaluated.
-SLOW_GROUPS: Final = {"otelml-drift-1h": "1m", "otelml-drift-1d": "1m"}
+SLOW_GROUPS: Final = {
+    "otelml-drift-1h": "1m",
+    "otelml-drift-1d": "1m",
+    "otelml-quality-1h": "1m",
+    "otelml-quality-1d": "1m",
+}
 # How often services export metrics, 15 s by default; a rate spans four of these. Raise it with
 # OTEL_METRIC_EXPORT_INTERVAL, or graphs have gaps.
 EXPORT_INTERVAL: Final = "15s"

@@ -30,6 +30,7 @@ from grafana.picture.scene import Scene
 # What a person has chosen; all of it where nothing is named.
 CHOSEN: Final[dict[str, dict[str, str]]] = {
     "model": {"service": "loan-api", "model": "loan"},
+    "quality": {"service": "loan-api", "model": "loan"},
     "service": {"service": "loan-api"},
 }
 QUEUE: Final = (1_000_000, "bytes")

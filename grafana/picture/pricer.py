@@ -20,6 +20,7 @@ PAUSE_S: Final = 0.25
 BATCH_ROWS: Final = 32
 DISTRICTS: Final = 30
 BATCHES, CHALLENGED, LACKING, GUESSED, UNREADABLE = 0.1, 0.2, 0.03, 0.3, 0.05  # shares
+SOLD, HAGGLED = 0.5, 0.08  # the share of houses whose price is known, and its spread
 FEATURES: Final = ("area", "rooms", "age", "distance")
 
 
@@ -61,6 +62,9 @@ def price_houses(rng: random.Random) -> None:
         with made.stage("post_processing"):
             time.sleep(0.001)
         made.set_result(value=prices if len(prices) > 1 else prices[0])
+    for prediction_id, said in zip(made.ids, prices, strict=True):
+        if rng.random() < SOLD:
+            otelml.feedback(prediction_id, said * rng.lognormvariate(0, HAGGLED), source="sales")
 
 
 def guess_district(rng: random.Random) -> None:

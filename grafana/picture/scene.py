@@ -52,6 +52,11 @@ def _environment(service: str, endpoint: str) -> dict[str, str]:
         "OTELML_DRIFT_EVERY": "10s",
         "OTELML_DRIFT_WINDOW_ROWS": "60",
         "OTELML_DRIFT_CALIBRATE_FOR": "0",
+        # Models that are old, and a pipeline that is told of it in name only.
+        "OTELML_TRAINED_AT": "2026-01-01",
+        "OTELML_RETRAINING_RULES": "drift and quality and age,age",
+        "OTELML_RETRAINING_COMMAND": "true",
+        "OTELML_RETRAINING_DRY_RUN": "true",
         # Fewer than the districts there are.
         "OTELML_ATTRIBUTE_VALUES_LIMIT": "20",
     }

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from otelml._features.snapshots import Snapshot, Table, numbers, snapshot, table
+from otelml._features.snapshots import (
+    Snapshot,
+    Table,
+    frame_numbers,
+    last_rows,
+    numbers,
+    snapshot,
+    table,
+)
 from otelml._features.window import CurrentWindow, Summary
 
 __all__ = [
@@ -10,6 +18,8 @@ __all__ = [
     "Snapshot",
     "Summary",
     "Table",
+    "frame_numbers",
+    "last_rows",
     "numbers",
     "snapshot",
     "table",

@@ -7,6 +7,7 @@ the worker and turns the copy into columns.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -131,14 +132,16 @@ def _number(value: Any) -> float:
 
 def _are_numbers(rows: Sequence[Sequence[Any]]) -> bool:
     # np.array() would read a text like "1e5" or a bool in a mixed row as something else.
-    return all(type(value) in _NUMERIC for row in rows for value in row)
+    return _NUMERIC.issuperset(map(type, chain.from_iterable(rows)))
 
 
 def numbers(rows: Sequence[Sequence[Any]]) -> npt.NDArray[np.float64]:
     """Return rows as numbers, shape (rows, columns of the longest); what is not a number is NaN."""
-    if rows and _are_numbers(rows) and len({len(row) for row in rows}) == 1:
+    if rows and _are_numbers(rows) and len(widths := set(map(len, rows))) == 1:
+        count, width = len(rows), widths.pop()
+        values = chain.from_iterable(rows)
         try:
-            return np.array(rows, dtype=np.float64)
+            return np.fromiter(values, np.float64, count * width).reshape(count, width)
         except (TypeError, ValueError, OverflowError):
             pass  # one by one, then
     width = max((len(row) for row in rows), default=0)
@@ -149,8 +152,39 @@ def numbers(rows: Sequence[Sequence[Any]]) -> npt.NDArray[np.float64]:
     return out
 
 
+def frame_numbers(frame: Any) -> npt.NDArray[Any] | None:
+    """Return a pandas DataFrame of one kind of numbers as an array, all columns at once.
+
+    Args:
+        frame: A DataFrame of any library.
+
+    Returns:
+        Shape (rows, columns), not copied where the frame holds it so; None of another frame.
+    """
+    if not type(frame).__module__.startswith("pandas"):
+        return None
+    kinds = set(frame.dtypes)
+    kind = kinds.pop() if len(kinds) == 1 else None
+    if not isinstance(kind, np.dtype) or kind.kind not in "biuf":
+        return None
+    found: npt.NDArray[Any] = frame.to_numpy()
+    return found
+
+
+def last_rows(data: Any, rows: int) -> Any:
+    """Return the last rows of what :func:`snapshot` kept; all where it is no table of more."""
+    is_table = isinstance(data, list) or _is_frame(data) or getattr(data, "ndim", 1) > 1
+    if not is_table or hasattr(data, "toarray") or len(data) <= rows:
+        return data
+    by_place: Any = getattr(data, "iloc", data)  # a slice of a frame may be one of its index
+    return by_place[-rows:]
+
+
 def _table_frame(frame: Any) -> Table:
     names = tuple(str(name) for name in frame.columns)
+    whole = frame_numbers(frame)
+    if whole is not None:
+        return Table(names, whole.astype(np.float64))
     columns: list[npt.NDArray[np.float64]] = []
     for position, name in enumerate(frame.columns):
         column = frame.iloc[:, position] if hasattr(frame, "iloc") else frame[name]

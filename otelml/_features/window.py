@@ -23,6 +23,7 @@ class Summary(NamedTuple):
         minimum: Its smallest value in the window.
         maximum: Its largest value in the window.
         mean: Its mean over the window.
+        rows: Rows of the window in which it is finite.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Summary(NamedTuple):
     minimum: float
     maximum: float
     mean: float
+    rows: int = 1
 
 
 class CurrentWindow:
@@ -126,6 +128,7 @@ class CurrentWindow:
                 float(minimum[i]),
                 float(maximum[i]),
                 float(total[i] / counts[i]),
+                int(counts[i]),
             )
             for i, name in enumerate(names)
             if counts[i]

@@ -2,89 +2,63 @@
 
 from __future__ import annotations
 
-import math
 import time
-from datetime import datetime, timezone
-from typing import Any
-from weakref import WeakKeyDictionary
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
-import numpy as np
 from opentelemetry.context import get_current
 
-from otelml import _guard, semconv
+from otelml import semconv
+from otelml._feedback.checking import checked
+from otelml._feedback.kept import kept_label, let_ids_be_found, store_after_fork, store_of
 from otelml._feedback.records import FeedbackRecord, FeedbackResult, RejectedRecord
-from otelml._feedback.seen import Seen
-from otelml._prediction import Runtime, Token, current_runtime, label_text
-from otelml._prediction.tokens import decode, same_label
+from otelml._feedback.seen import MOST_SOURCES, Said, Seen
+from otelml._label_options import precedence
+from otelml._prediction import Runtime, Token, current_runtime
+from otelml._prediction.tokens import same_label
 from otelml.exceptions import FeedbackError
 
-_MAX_TEXT = 200
-_seen: WeakKeyDictionary[Runtime, Seen] = WeakKeyDictionary()
-_LATEST_S = 32_503_680_000  # the year 3000
 
-
-def _time_ns(timestamp: Any) -> int:
-    if timestamp is None:
-        return time.time_ns()
-    if isinstance(timestamp, datetime):
-        aware = timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=timezone.utc)
-        return int(aware.timestamp() * 1e9)
-    is_number = isinstance(timestamp, (int, float)) and not isinstance(timestamp, bool)
-    if is_number and 0 <= timestamp <= _LATEST_S:
-        return int(timestamp * 1e9)
-    raise FeedbackError(
-        f"timestamp is {timestamp!r:.80}; it must be a datetime or seconds since the epoch",
-        "timestamp",
-    )
-
-
-def _text(name: str, value: Any, default: str) -> str:
-    if value is None:
-        return default
-    if not isinstance(value, str):
-        raise FeedbackError(f"{name} is {value!r:.80}; it must be a string", name)
-    return value[:_MAX_TEXT].encode("utf-8", "replace").decode()
-
-
-def _one_text(value: Any) -> str | None:
-    is_one = isinstance(value, (str, int, float, np.generic)) and value == value  # noqa: PLR0124 - not NaN
-    return label_text(value) if is_one else None
-
-
-def _actual(value: Any, *, is_number: bool) -> str:
-    text = _guard.quietly(_one_text, value)
-    if text is None:
-        raise FeedbackError("actual must be a single label or number", "label")
-    if is_number:
-        try:
-            finite = math.isfinite(float(text))
-        except ValueError:
-            finite = False
-        if not finite:
-            raise FeedbackError(f"actual is {value!r:.80}; it must be a finite number", "label")
-    if not text or len(text) > _MAX_TEXT:
-        raise FeedbackError(f"actual must have 1 to {_MAX_TEXT} characters", "label")
-    return text
+def prepare_feedback(runtime: Runtime) -> None:
+    """Make what labels of a service need, before requests do."""
+    _seen_by(runtime)
+    let_ids_be_found(runtime)
 
 
 def _seen_by(runtime: Runtime) -> Seen:
-    seen = _seen.get(runtime)
+    seen: Seen | None = runtime.seen
     if seen is None:
-        seen = _seen.setdefault(runtime, Seen(runtime.config.feedback.remember))
+        seen = runtime.seen = Seen(runtime.config.feedback.remember)
     return seen
+
+
+def _stored(
+    runtime: Runtime, token: Token, said: Said, who: str, prediction_id: str
+) -> tuple[str | None, tuple[Said, ...]]:
+    """Keep a label on disk.
+
+    Returns:
+        The one before of the same source, and what all sources say now.
+    """
+    store = store_of(runtime)
+    if store is None:
+        raise FeedbackError("the store of labels has gone", "store")
+    label = kept_label(token, *said[:2], who, said.time_ns, prediction_id=prediction_id)
+    put = store.put(label, most=MOST_SOURCES)
+    return put.previous, tuple(Said(o.source, o.actual, o.time_ns) for o in put.standing)
 
 
 def feedback_after_fork(runtime: Runtime) -> None:
     """Replace the locks, which another thread of the parent may have held."""
-    if runtime in _seen:
-        _seen[runtime].after_fork()
+    store_after_fork(runtime)
+    if runtime.seen is not None:
+        runtime.seen.after_fork()
 
 
 def _outcome(token: Token, actual: str, previous: str | None) -> str:
-    if previous == actual:
-        return semconv.OUTCOME_DUPLICATE
     if previous is not None:
-        return semconv.OUTCOME_CONFLICT
+        return semconv.OUTCOME_DUPLICATE if previous == actual else semconv.OUTCOME_CONFLICT
     if not token.label or token.is_value:
         return semconv.OUTCOME_RECORDED
     same = same_label(token.label, actual)
@@ -114,25 +88,69 @@ def feedback(
     """
     start_ns = time.time_ns()
     runtime = current_runtime()
-    secret = runtime.ids.secret if runtime is not None else None
-    if runtime is not None and not runtime.config.feedback.enabled:
+    if runtime is None:
+        raise FeedbackError("otelml.init() has not been called in this process", "disabled")
+    options = runtime.config.feedback
+    if not options.enabled:
         raise FeedbackError("feedback is turned off in this service", "disabled")
     try:
-        token = decode(prediction_id, secret)
-        label = _actual(actual, is_number=token.is_value)
-        origin, who = _text("source", source, "api"), _text("reviewer", reviewer, "")
-        when = _time_ns(timestamp)
+        token, origin, label, who, when = checked(
+            prediction_id, actual, source, reviewer, timestamp, runtime.ids.accept
+        )
+        said = Said(origin, label, when)
+        if options.store is None:
+            previous, standing = _seen_by(runtime).exchange(
+                (token.trace_id, token.span_id, token.row), said
+            )
+        else:
+            previous, standing = _stored(runtime, token, said, who, prediction_id)
     except FeedbackError as error:
-        if runtime is not None:
-            runtime.recorder.submit(RejectedRecord(error.reason))
+        runtime.recorder.submit(RejectedRecord(error.reason))
         raise
-    key = (token.trace_id, token.span_id, token.row, origin)
-    previous = _seen_by(runtime).exchange(key, label) if runtime is not None else None
-    delay = max(0.0, when / 1e9 - token.time_ms / 1e3)
-    outcome = _outcome(token, label, previous)
-    result = FeedbackResult(token.model, token.version, token.label, label, outcome, delay)
-    if runtime is not None:
-        # A span of no length is a negative one to Jaeger.
-        span = (get_current(), start_ns, max(time.time_ns(), start_ns + 1))
-        runtime.recorder.submit(FeedbackRecord(token, result, origin, who, when, previous, *span))
+    result = result_of(token, said, previous)
+    meaning = decided(standing, said, options.trust)
+    end_ns = time.time_ns()
+    if end_ns <= start_ns:  # a span of no length is a negative one to Jaeger
+        end_ns = start_ns + 1
+    runtime.recorder.submit(
+        FeedbackRecord(
+            token, result, origin, who, when, previous, get_current(), start_ns, end_ns, *meaning
+        )
+    )
     return result
+
+
+def result_of(token: Token, said: Said, previous: str | None) -> FeedbackResult:
+    """Return what became of a label, given the one before of the same source."""
+    delay = max(0.0, said.time_ns / 1e9 - token.time_ms / 1e3)
+    outcome = _outcome(token, said.actual, previous)
+    return FeedbackResult(token.model, token.version, token.label, said.actual, outcome, delay)
+
+
+class Decided(NamedTuple):
+    """What a label means beside those of other sources.
+
+    Args:
+        decided_by: The source whose label counts now.
+        counts: Whether that is this label.
+        differs: Whether another source says something else.
+    """
+
+    decided_by: str
+    counts: bool
+    differs: bool
+
+
+def decided(standing: Sequence[Said], said: Said, trust: Sequence[str]) -> Decided:
+    """Return what a label means beside those of other sources.
+
+    Args:
+        standing: What all sources say of the prediction now.
+        said: The label that came.
+        trust: Sources, the most trusted first.
+    """
+    if len(standing) == 1:  # of this source alone, as nearly always
+        return Decided(said.source, standing[0] is said or standing[0] == said, False)
+    chosen = min(standing, key=lambda one: precedence(one.source, one.time_ns, trust))
+    differs = any(one.source != said.source and one.actual != said.actual for one in standing)
+    return Decided(chosen.source, chosen == said, differs)

@@ -6,7 +6,16 @@ from otelml._metrics.bound import BoundStream
 from otelml._metrics.cardinality import Key, StreamCap, overflow
 from otelml._metrics.instruments import Capped, Instruments, create_instrument, create_meter
 from otelml._metrics.keys import model_key, variant_key
-from otelml._metrics.observed import Source, States, observe, observe_self, observe_states
+from otelml._metrics.observed import (
+    Point,
+    Source,
+    States,
+    bounded,
+    observe,
+    observe_self,
+    observe_states,
+)
+from otelml._metrics.runs import LastRun, forget_runs, keep_run, observe_runs
 from otelml._metrics.sums import Sums
 
 __all__ = [
@@ -14,14 +23,20 @@ __all__ = [
     "Capped",
     "Instruments",
     "Key",
+    "LastRun",
+    "Point",
     "Source",
     "States",
     "StreamCap",
     "Sums",
+    "bounded",
     "create_instrument",
     "create_meter",
+    "forget_runs",
+    "keep_run",
     "model_key",
     "observe",
+    "observe_runs",
     "observe_self",
     "observe_states",
     "overflow",

@@ -9,8 +9,12 @@ SDK, a foreign meter), or fails, measurements go through the API.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import compress, repeat
+from operator import le
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +27,7 @@ from otelml import _fast_paths, _guard
 _NO_CONTEXT = Context()
 _EXEMPLAR_INTERVAL_NS = 100_000_000
 _FEW = 16
+_MANY = 128
 _RAREST_LOOK = 1024
 _HISTOGRAM_PARTS = ("_boundaries", "_lock", "_value", "_sum", "_min", "_max", "_record_min_max")
 
@@ -48,7 +53,7 @@ class BoundStream:
 
     __slots__ = (
         "_aggregates", "_attributes", "_boundaries", "_consumer", "_filter", "_instrument",
-        "_look_in", "_misses", "_offered", "_storages", "_write",
+        "_look_in", "_misses", "_offered", "_storages", "_write", "gathered",
     )  # fmt: skip
 
     def __init__(
@@ -65,17 +70,23 @@ class BoundStream:
         self._filter: Any = None
         self._misses = 0
         self._look_in = 0
+        self.gathered: list[tuple[float, int, trace.Span | None]] = []
 
     @property
     def is_bound(self) -> bool:
         """Whether measurements go straight to the aggregations."""
         return bool(self._aggregates)
 
+    def has(self, key: Sequence[tuple[str, str]]) -> bool:
+        """Whether its attributes are ``key``, in that order."""
+        return tuple(self._attributes.items()) == key
+
     def write(self, amount: float, time_ns: int, span: trace.Span | None) -> None:
         """Record ``amount``; ``span`` gives its exemplar the ids."""
         consumer = self._consumer
         storages = getattr(consumer, "_reader_storages", None)
-        if storages is None or storages is not self._storages or not self._aggregates:
+        known = storages is not None and storages is self._storages
+        if not known or not self._aggregates or not math.isfinite(amount):
             self._write_by_api(amount, span)
             if storages is not None and not _fast_paths.is_off(_fast_paths.METRICS):
                 self._look(consumer, storages)
@@ -112,7 +123,60 @@ class BoundStream:
         few = amounts if len(amounts) <= _FEW else amounts[:1]
         for amount in few.tolist():
             self.write(amount, time_ns, span)
-        rest = amounts[len(few) :]
+        self._add_up(amounts[len(few) :])
+
+    def write_gathered(self) -> None:
+        """Record what was gathered, in one run."""
+        gathered, self.gathered = self.gathered, []
+        if gathered:
+            amounts, times_ns, spans = zip(*gathered, strict=True)
+            self.write_run(list(amounts), times_ns, spans)
+
+    def write_run(
+        self,
+        amounts: list[float],
+        times_ns: Sequence[int],
+        spans: Sequence[trace.Span | None],
+    ) -> None:
+        """Record amounts, as one by one: only what may become an exemplar takes the long way.
+
+        Args:
+            amounts: The amounts.
+            times_ns: When, each, nanoseconds since the epoch.
+            spans: Whose ids its exemplar would have, each.
+        """
+        known = self._aggregates and math.isfinite(sum(amounts))
+        # In the order of time, as nearly always, no loop of Python's over all of them is needed.
+        if not known or None in spans or not all(map(le, times_ns, times_ns[1:])):
+            for amount, time_ns, span in zip(amounts, times_ns, spans, strict=True):
+                self.write(amount, time_ns, span)
+            return
+        due = self._due(list(map(bisect_left, repeat(self._boundaries), amounts)), times_ns)
+        for place in due:
+            self.write(amounts[place], times_ns[place], spans[place])
+        if due:
+            amounts = amounts.copy()
+            for place in sorted(due, reverse=True):
+                del amounts[place]
+        self._add_up(amounts)
+
+    def _due(self, buckets: list[int], times_ns: Sequence[int]) -> list[int]:
+        """Return the places of what may become an exemplar, as ``_is_due`` would find them."""
+        due: list[int] = []
+        for bucket in set(buckets):
+            places = list(compress(range(len(buckets)), map(bucket.__eq__, buckets)))
+            times = [times_ns[place] for place in places]
+            last, at = self._offered.get(bucket, 0), 0
+            while at < len(times):
+                if not 0 <= times[at] - last < _EXEMPLAR_INTERVAL_NS:
+                    due.append(places[at])
+                    last = times[at]
+                    at += 1
+                at = bisect_left(times, last + _EXEMPLAR_INTERVAL_NS, at)
+        return due
+
+    def _add_up(self, rest: Sequence[float] | npt.NDArray[np.float64]) -> None:
+        """Record amounts that need no exemplar, all at once where that can be done."""
         if not len(rest):
             return
         bound = [aggregate.__self__ for aggregate in self._aggregates]
@@ -128,8 +192,8 @@ class BoundStream:
                     add()
                 return
             _fast_paths.turn_off(_fast_paths.HISTOGRAMS, "a histogram's parts are not as known")
-        for amount in rest.tolist():
-            self.write(amount, time_ns, span)
+        for amount in rest if isinstance(rest, list) else np.asarray(rest).tolist():
+            self.write(amount, 0, None)
 
     def _is_due(self, amount: float, time_ns: int) -> bool:
         """Whether a bucket may have a new exemplar: ten a second are more than anyone reads."""
@@ -163,15 +227,15 @@ class BoundStream:
         return (found, ask, getattr(found[0].__self__, "_boundaries", ())) if found else None
 
 
-def _prepared(aggregation: Any, amounts: npt.NDArray[np.float64]) -> Callable[[], None]:
+def _prepared(
+    aggregation: Any, amounts: Sequence[float] | npt.NDArray[np.float64]
+) -> Callable[[], None]:
     """Return what does to an explicit-bucket histogram what each amount does, for all of them.
 
     All that may fail on a histogram of another making is done before anything is changed.
     """
     boundaries = aggregation._boundaries  # noqa: SLF001 - see the module
-    places = np.searchsorted(boundaries, amounts, side="left")
-    counts = np.bincount(places, minlength=len(boundaries) + 1).tolist()
-    least, most, total = float(amounts.min()), float(amounts.max()), float(amounts.sum())
+    counts, least, most, total = _summary(boundaries, amounts)
     lock, value = aggregation._lock, aggregation._value  # noqa: SLF001 - as above
     if value is not None and len(value) != len(counts):
         raise ValueError("another number of buckets")
@@ -188,6 +252,25 @@ def _prepared(aggregation: Any, amounts: npt.NDArray[np.float64]) -> Callable[[]
                 aggregation._max = max(aggregation._max, most)  # noqa: SLF001 - as above
 
     return add
+
+
+def _summary(
+    boundaries: Sequence[float], amounts: Sequence[float] | npt.NDArray[np.float64]
+) -> tuple[list[int], float, float, float]:
+    """Return counts by bucket, least, most and sum of finite amounts."""
+    if isinstance(amounts, list) and len(amounts) <= _MANY:  # numpy would be slower
+        counts = [0] * (len(boundaries) + 1)
+        for place, many in Counter(map(bisect_left, repeat(boundaries), amounts)).items():
+            counts[place] = many
+        least, most, total = min(amounts), max(amounts), math.fsum(amounts)
+    else:
+        array = np.asarray(amounts, np.float64)
+        places = np.searchsorted(boundaries, array, side="left")
+        counts = np.bincount(places, minlength=len(boundaries) + 1).tolist()
+        least, most, total = float(array.min()), float(array.max()), float(array.sum())
+    if not math.isfinite(total):
+        raise ValueError("not finite")
+    return counts, least, most, total
 
 
 def _aggregation(match: Any, attributes: dict[str, str]) -> Any:

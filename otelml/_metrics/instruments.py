@@ -10,7 +10,7 @@ import numpy.typing as npt
 from opentelemetry.metrics import Meter, MeterProvider
 from opentelemetry.trace import Span
 
-from otelml import semconv
+from otelml import semconv, semconv_quality
 from otelml._metrics.bound import BoundStream
 from otelml._metrics.cardinality import Key, StreamCap
 from otelml._version import __version__
@@ -39,6 +39,8 @@ class Capped:
             name, options.attribute_values_limit, options.cardinality_limit
         ).admit
         self._streams: dict[int, BoundStream] = {}
+        self._known: dict[Key, BoundStream] = {}  # those that the cap let through as they are
+        self._gathered: list[BoundStream] = []
 
     def _stream(self, key: Key, count: int = 1) -> BoundStream:
         attributes = self._admit(key, count)  # one dict a stream, for good: its id names it
@@ -51,6 +53,33 @@ class Capped:
     def write(self, amount: float, key: Key, time_ns: int = 0, span: Span | None = None) -> None:
         """Add to, or record in, the stream of ``key``; ``span`` gives the exemplar its ids."""
         self._stream(key).write(amount, time_ns or time.time_ns(), span)
+
+    def gather(self, amount: float, key: Key, time_ns: int, span: Span | None) -> None:
+        """Keep a measurement until :meth:`write_gathered`."""
+        stream = self._known.get(key)
+        if stream is None:
+            stream = self._stream(key)
+            if stream.has(key):
+                self._known[key] = stream
+        if not stream.gathered:
+            self._gathered.append(stream)
+        stream.gathered.append((amount, time_ns, span))
+
+    def known(self, key: Key) -> BoundStream | None:
+        """Return the stream of ``key`` where it was gathered for before, and is not folded."""
+        return self._known.get(key)
+
+    def write_gathered(self) -> None:
+        """Record what was gathered, stream by stream."""
+        gathered, self._gathered = self._gathered, []
+        for stream in gathered:
+            stream.write_gathered()
+
+    def forget_gathered(self) -> None:
+        """Let go of what was gathered, in a child: the parent records it."""
+        gathered, self._gathered = self._gathered, []
+        for stream in gathered:
+            stream.gathered = []
 
     def write_all(
         self, amounts: npt.NDArray[np.float64], key: Key, time_ns: int, span: Span | None
@@ -97,3 +126,25 @@ class Instruments:
         self.feedback = create(semconv.ML_FEEDBACK)
         self.feedback_rejected = create(semconv.ML_FEEDBACK_REJECTED)
         self.feedback_delay = create(semconv.ML_FEEDBACK_DELAY)
+        self.feedback_disagreements = create(semconv_quality.ML_FEEDBACK_DISAGREEMENTS)
+        self.feedback_score = create(semconv_quality.ML_FEEDBACK_SCORE)
+        self.error_absolute = create(semconv_quality.ML_FEEDBACK_ERROR_ABSOLUTE)
+        self.error_squared = create(semconv_quality.ML_FEEDBACK_ERROR_SQUARED)
+        self.error_values = create(semconv_quality.ML_FEEDBACK_ERROR_VALUES)
+        self._measured = (
+            self.duration,
+            self.stage_duration,
+            self.rows,
+            self.confidence,
+            self.value,
+        )
+
+    def write_gathered(self) -> None:
+        """Record what each instrument has gathered."""
+        for instrument in self._measured:
+            instrument.write_gathered()
+
+    def forget_gathered(self) -> None:
+        """Let go of what was gathered, in a child: the parent records it."""
+        for instrument in self._measured:
+            instrument.forget_gathered()

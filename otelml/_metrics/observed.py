@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,8 +12,10 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from otelml import _guard, semconv
 from otelml._features import Summary
 from otelml._metrics.cardinality import Key, overflow
+from otelml._privacy import current_policy
 from otelml.semconv import Kind, Metric
 
+Point = tuple[float, dict[str, str]]
 Source = Callable[[], Iterable[tuple[float, Mapping[str, Any]]]]
 
 
@@ -55,13 +58,20 @@ def observe_states(meter: Meter, states: States, limit: Callable[[], int]) -> No
             yield count, _model(name)
 
     def features(metric: Metric, part: str) -> Iterable[tuple[float, dict[str, str]]]:
+        policy = current_policy()
         kept, left_out = fair_shares(states.summaries(), limit())
         if left_out:  # a state, not a sum: the most that were left out at once
             key = (metric.name, semconv.ML_FEATURE_NAME)
             overflow[key] = max(overflow[key], left_out)
         for name, summary in kept:
-            value = getattr(summary, part)
-            if value == value:  # noqa: PLR0124 - NaN: the last value was missing
+            value: float | None = getattr(summary, part)
+            if value is None or math.isnan(value):
+                continue  # the last value was missing
+            if part != "last":
+                value = policy.aggregate(summary.name, value, summary.rows)
+            elif not policy.shows_value(summary.name):
+                value = None
+            if value is not None:
                 yield value, {**_model(name), semconv.ML_FEATURE_NAME: summary.name}
 
     observe(meter, semconv.ML_PREDICTION_ACTIVE, active)
@@ -71,6 +81,25 @@ def observe_states(meter: Meter, states: States, limit: Callable[[], int]) -> No
     observe(meter, semconv.ML_FEATURE_MAX, lambda: features(semconv.ML_FEATURE_MAX, "maximum"))
     observe(meter, semconv.ML_FEATURE_MEAN, lambda: features(semconv.ML_FEATURE_MEAN, "mean"))
     observe(meter, semconv.OTELML_WORKER_DURATION, lambda: [(states.worker_cpu_s(), {})])
+
+
+def bounded(
+    metric: Metric, points: Iterable[Point], limit: int, attribute: str = semconv.ML_FEATURE_NAME
+) -> list[Point]:
+    """Return as many finite points as there may be streams; what is left out is counted.
+
+    Args:
+        metric: What the points are of.
+        points: All of them.
+        limit: Streams that there may be.
+        attribute: The one of many values, under which the count stands.
+    """
+    found = [point for point in points if math.isfinite(point[0])]
+    left_out = len(found) - limit
+    if left_out > 0:  # a state, not a sum: the most that were left out at once
+        key = (metric.name, attribute)
+        overflow[key] = max(overflow[key], left_out)
+    return found[:limit]
 
 
 def fair_shares(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from otelml import semconv
+from otelml._monitor.hidden import shown_bins
 from otelml.reference import Feature, LevelBins
 from otelml.reference.sample import Counts
 
@@ -19,7 +20,7 @@ class MetricBins:
     """
 
     def __init__(self, feature: Feature) -> None:
-        names = list(feature.cut.names)
+        names = list(shown_bins(feature))
         if isinstance(feature.cut, LevelBins) and len(names) - 1 > _LEVELS:
             frequent = set(np.argsort(-feature.counts[:-1], kind="stable")[:_LEVELS].tolist())
             names = [

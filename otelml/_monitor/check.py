@@ -11,12 +11,14 @@ import numpy as np
 
 from otelml import semconv
 from otelml._monitor.feature_state import FeatureState
-from otelml._monitor.learning import AT_LEAST
+from otelml._monitor.hidden import with_shown_bins
 from otelml._monitor.rates import rate_change
 from otelml._monitor.report import Finding, RateChange, Report
+from otelml._monitor.taken import Taken
 from otelml._monitor.watch import Watch
 from otelml._monitor.window import FeatureWindow
-from otelml.drift import BANDS, FeatureDrift, measure, too_few
+from otelml.drift import BANDS, FeatureDrift, measure, ranks, too_few
+from otelml.drift.evidence import Event
 from otelml.drift.pairs import EPSILON
 
 
@@ -31,31 +33,42 @@ class _Found:
 
 
 def check(watch: Watch, clock: Callable[[], float]) -> Generator[None, None, Report]:
-    """Check the rows since the last check; yield after each feature, return what was found.
+    """Check the rows since the last check; yield often, return what was found.
 
     Args:
         watch: The model version.
         clock: Seconds since 1970.
     """
     started, worked_s = clock(), 0.0
-    watch.read()
-    counted = watch.rows >= watch.options.min_rows
-    if counted:
-        windows, rows, mismatches = watch.take_window()
-    else:  # a look at what is there
-        windows, rows, mismatches = watch.windows, watch.rows, dict(watch.mismatches)
+    taken = watch.take_window()
     watch.schedule.checked(started)
-    found = _Found(mismatches=dict(mismatches))
+    found = _Found(mismatches=dict(taken.mismatches))
+    yield
+    yield from watch.begin_together()
+    yield
     for name, state in list(watch.states.items()):
+        if name not in taken.windows:
+            continue
         began = time.perf_counter()
-        window = windows.get(name)
-        if window is not None:
-            _feature(watch, state, window, rows, found, counted)
+        wide, drift = _measure(watch, state, taken, found)
+        worked_s += time.perf_counter() - began
+        yield  # a window of many rows, or of levels, takes long in both
+        began = time.perf_counter()
+        if drift.reason:
+            found.findings[name] = Finding(drift, math.nan, 0.0, state.alarmed, state.skewed)
+        else:
+            was_skewed = state.skewed
+            event = _decide(watch, state, taken, wide, drift)
+            if state.skewed and not was_skewed:
+                found.skewed.append(name)
+            _tell(watch, state, drift, found, event)
+            if name == semconv.FEATURE_PREDICTION and state.feature.discrete:
+                found.rates = rate_change(state.feature, wide.counts)
         worked_s += time.perf_counter() - began
         yield
-    if counted:
-        watch.past.append(windows)
-        watch.checks += 1
+    watch.checks += taken.counted
+    if taken.tested:
+        watch.past.append(taken.windows)
         yield from _end_learning(watch, clock(), found)
     report = Report(
         watch.model,
@@ -63,62 +76,75 @@ def check(watch: Watch, clock: Callable[[], float]) -> Generator[None, None, Rep
         int(started * 1e9),
         max(int(clock() * 1e9), int(started * 1e9) + 1),
         worked_s,
-        rows,
+        taken.rows,
         found.findings,
         found.mismatches,
-        tuple(found.detected),
+        _ranked(found, found.detected),
         tuple(found.cleared),
-        tuple(found.skewed),
+        _ranked(found, found.skewed),
         math.log10(watch.rules.budget.evidence_threshold),
         found.rates,
         watch.digest,
         watch.source,
-        counted,
+        taken.counted,
+        watch.reference.rows if watch.reference is not None else 0,
+        watch.options.verdict,
     )
     watch.report = report
     watch.history.append(report)
     return report
 
 
-def _feature(
-    watch: Watch,
-    state: FeatureState,
-    window: FeatureWindow,
-    rows: int,
-    found: _Found,
-    counted: bool,
-) -> None:
+def _ranked(found: _Found, names: list[str]) -> tuple[str, ...]:
+    """Return features, those to look at first in front."""
+    order = ranks({name: one.drift for name, one in found.findings.items()})
+    return tuple(sorted(names, key=lambda name: -order.get(name, 0.0)))
+
+
+def _measure(
+    watch: Watch, state: FeatureState, taken: Taken, found: _Found
+) -> tuple[FeatureWindow, FeatureDrift]:
+    """Return the window that statistics look at, and what they say."""
     name, feature = state.feature.name, state.feature
-    if rows and not window.usable + window.missing + window.non_finite:
+    window, min_rows = taken.windows[name], watch.options.min_rows
+    wide = window if taken.last is None else watch.wide_window(name, taken)
+    if taken.rows and not wide.usable + wide.missing + wide.non_finite:
         found.mismatches.setdefault(name, "not in the window")
-    short = too_few(feature, window.usable, watch.options.min_rows)
+    short = too_few(feature, wide.usable, min_rows)
     if short:
-        drift = FeatureDrift(
-            name, {}, {}, math.nan, False, window.missing_share, 0, feature.importance, (), short
+        return wide, FeatureDrift(
+            name, {}, {}, math.nan, False, wide.missing_share, 0, feature.importance, (), short
         )
-        found.findings[name] = Finding(drift, math.nan, 0.0, state.alarmed, state.skewed)
-        return
-    wide = window
-    for before in watch.past:
-        if name in before:
-            wide = wide.joined(before[name])
+    if taken.last is None:
+        wide = watch.wide_window(name, taken)
     values = np.empty(0) if feature.sample is None else np.sort(wide.values)
     level = 0.05 / max(1, len(watch.states))
     bands = {**BANDS, **(watch.options.thresholds or {})}
     drift = measure(feature, values, wide.counts, wide.missing_share, level, EPSILON, bands)
-    was_skewed = state.skewed
-    if counted:
-        event = state.add(drift, window.values, window.counts)
-        if event == "alarm":
-            found.detected.append(name)
-        elif event == "clear":
-            found.cleared.append(name)
-    else:
-        state.look(window.values, window.counts)
-    if state.skewed and not was_skewed:
-        found.skewed.append(name)
-    if name == semconv.FEATURE_PREDICTION and feature.discrete:
-        found.rates = rate_change(feature, wide.counts)
+    return wide, with_shown_bins(drift, feature)
+
+
+def _decide(
+    watch: Watch, state: FeatureState, taken: Taken, wide: FeatureWindow, drift: FeatureDrift
+) -> Event:
+    """Take the window in, or look at it where it is no evidence; return what it brings."""
+    window = taken.windows[state.feature.name]
+    if taken.tested and not too_few(state.feature, window.usable, watch.options.min_rows):
+        return state.add(drift, window.column)
+    if taken.last is not None and taken.counted:
+        return state.revisit(drift, wide.column)
+    state.look(wide.column if taken.last is not None else window.column)
+    return ""
+
+
+def _tell(
+    watch: Watch, state: FeatureState, drift: FeatureDrift, found: _Found, event: Event
+) -> None:
+    name = state.feature.name
+    if event == "alarm":
+        found.detected.append(name)
+    elif event == "clear":
+        found.cleared.append(name)
     found.findings[name] = Finding(
         drift,
         state.p_value,
@@ -126,7 +152,7 @@ def _feature(
         state.alarmed,
         state.skewed,
         watch.is_critical(name),
-        state.learning is not None,
+        state.learning,
         state.smallest_shift,
     )
 
@@ -135,9 +161,6 @@ def _end_learning(watch: Watch, now_s: float, found: _Found) -> Generator[None, 
     if now_s - watch.started_s < watch.options.calibrate_for_s:
         return
     for name, state in watch.states.items():
-        learning = state.learning
-        if learning is None or learning.windows < AT_LEAST:
-            continue
-        if state.end_learning():
+        if state.end_learning(now_s):
             found.skewed.append(name)
         yield

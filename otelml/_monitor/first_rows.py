@@ -26,8 +26,13 @@ class FirstRows:
     @property
     def done(self) -> bool:
         """Whether there are enough."""
+        return self.missing <= 0
+
+    @property
+    def missing(self) -> int:
+        """Rows that are still to come."""
         width = max(1, len(self.features))
-        return self.rows >= max(min(self._wanted, _MOST_CELLS // width), _AT_LEAST)
+        return max(min(self._wanted, _MOST_CELLS // width), _AT_LEAST) - self.rows
 
     def add(self, block: Block) -> None:
         """Take in rows."""

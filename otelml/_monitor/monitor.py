@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from otelml import _guard, _threads, semconv
 from otelml._drift_options import DriftOptions
+from otelml._monitor.archive import Archive
 from otelml._monitor.check import check
+from otelml._monitor.keeper import Keeper
 from otelml._monitor.references import ModelKey, registered_references
 from otelml._monitor.report import Report
+from otelml._monitor.seen import Seen
 from otelml._monitor.status import status_of
 from otelml._monitor.watch import Watch
-from otelml._records.prediction import PredictionRecord
-from otelml._records.results import Results
 from otelml.reference import Reference
 
 _MOST_MODELS = 100
 _MOST_ASKED = 100
+_MODEL = itemgetter(0, 1)
+_READ_EVERY_S = 10.0
 
 
 class Asked:
@@ -94,21 +98,36 @@ class Monitor:
         self._asked: deque[Asked] = deque(maxlen=_MOST_ASKED)
         self._running: Generator[None, None, Report] | None = None
         self._answer_to: Asked | None = None
+        self.archive = Archive(options.reports_kept, options.report_folder)
+        self.keeper = Keeper()
         self.on_report: Callable[[Report], None] = lambda _: None
         self.on_accept: Callable[[Watch, list[str], Asked], None] = _tell_nobody
+        self._read_next_s = 0.0
         self._prepare()
 
     # --- the worker's side ------------------------------------------------------------------
 
-    def take(self, record: PredictionRecord, results: Results) -> None:
-        """Take in one prediction."""
-        key = (record.model, record.version)
+    def take(self, run: Sequence[Seen]) -> None:
+        """Take in a run of predictions, in the order of time."""
+        if len(set(map(_MODEL, run))) == 1:
+            self._take_of(run[0][:2], run)
+            return
+        models: dict[ModelKey, list[Seen]] = {}
+        for one in run:
+            models.setdefault(one[:2], []).append(one)
+        for key, part in models.items():
+            _guard.call("drift", self._take_of, key, part)
+
+    def _take_of(self, key: ModelKey, run: Sequence[Seen]) -> None:
         watch = self._watches.get(key)
         if watch is None:
-            if (record.features is None or record.features.data is None) and not results.labels:
+            if not any(
+                (features and features.data is not None) or results.labels
+                for _, _, features, _, results in run
+            ):
                 return
             watch = self._add(key)
-        watch.take(record, results)
+        watch.take(run)
 
     def _reference_of(self, key: ModelKey) -> Reference | None:
         found = registered_references().get(key)
@@ -153,6 +172,7 @@ class Monitor:
             slice_s: About how long to work.
         """
         self._renew()
+        self._read_late()
         until = time.perf_counter() + slice_s
         while self._running is not None or self._next():
             if self._running is not None:
@@ -161,18 +181,33 @@ class Monitor:
                 return True
         return False
 
+    def _read_late(self) -> None:
+        """Count rows that have waited for long: metrics are read at any time."""
+        now = time.monotonic()
+        if now < self._read_next_s:
+            return
+        self._read_next_s = now + _READ_EVERY_S
+        for watch in list(self._watches.values()):
+            _guard.contain("drift", watch.read)
+
     def _step(self, running: Generator[None, None, Report]) -> None:
         self._running = None  # for good, if it raises
         try:
             next(running)
         except StopIteration as end:
             report: Report = end.value
-            if self._answer_to is not None:
-                self._answer_to.answers.append(report.to_dict())
-                self._answer_to = None
-            self.on_report(report)
         else:
             self._running = running
+            return
+        watch = self._watches.get((report.model, report.version))
+        past = list(watch.history) if watch is not None else [report]
+        if watch is not None:
+            _guard.call("drift margins", self._keep, watch)
+        _guard.call("drift", self.archive.add, report, self._answer_to is not None, past)
+        if self._answer_to is not None:
+            self._answer_to.answers.append(report.to_dict())
+            self._answer_to = None
+        self.on_report(report)
 
     def _next(self) -> bool:
         """Begin what is asked or due; return whether something was done."""
@@ -203,17 +238,26 @@ class Monitor:
         return True
 
     def _accept(self, watch: Watch, asked: Asked) -> None:
-        names = list(watch.accept(list(asked.features) if asked.features is not None else None))
+        features = list(asked.features) if asked.features is not None else None
+        names = list(watch.accept(features, self._clock(), asked.who, asked.why))
+        self._keep(watch)
         answer = {"model": watch.model, "version": watch.version, "features": names}
         asked.answers.append(answer)
         if names:
             self.on_accept(watch, names, asked)
+
+    def _keep(self, watch: Watch) -> None:
+        learned = watch.take_learned()
+        if self.options.keep_learned and watch.reference is not None:
+            self.keeper.keep(watch.reference, learned)
 
     def clear(self) -> None:
         """Forget what was seen, in a forked child: the parent reports that itself."""
         self._watches = {}
         self._asked = deque(maxlen=_MOST_ASKED)
         self._running = self._answer_to = None
+        self.archive = Archive(self.options.reports_kept, self.options.report_folder)
+        self.keeper = Keeper()
         self._prepare()
 
     # --- what others read -------------------------------------------------------------------
@@ -226,6 +270,10 @@ class Monitor:
         """Return each model version under watch."""
         return list(self._watches.values())
 
+    def watch_of(self, model: str, version: str) -> Watch | None:
+        """Return a model version under watch; None where it is not."""
+        return self._watches.get((model, version))
+
     def reference_of(self, model: str, version: str) -> tuple[str, str]:
         """Return the digest and the source of a model version's reference."""
         watch = self._watches.get((model, version))
@@ -233,7 +281,13 @@ class Monitor:
 
     def status(self) -> list[dict[str, Any]]:
         """Return for each model version what is collected, what was found and what is next."""
-        return [status_of(watch) for watch in self.watches()]
+        return [
+            {
+                **status_of(watch),
+                "latest_report": self.archive.latest_of(watch.model, watch.version),
+            }
+            for watch in self.watches()
+        ]
 
     def reports(self) -> Iterable[Report]:
         """Return the last check of each model version."""

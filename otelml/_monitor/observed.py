@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 
 from opentelemetry.metrics import Meter
 
 from otelml import semconv
-from otelml._metrics import observe, overflow
+from otelml._metrics import Point, bounded, observe
 from otelml._monitor.monitor import Monitor
 from otelml._monitor.report import Finding, Report
 from otelml._monitor.watch import Watch
 from otelml.semconv import Metric
-
-Point = tuple[float, dict[str, str]]
 
 
 def observe_monitor(
@@ -25,13 +22,14 @@ def observe_monitor(
     def add(metric: Metric, points: Callable[[Monitor], Iterable[Point]]) -> None:
         def read() -> Iterable[Point]:
             monitor = current()
-            return () if monitor is None else _bounded(metric, points(monitor), limit())
+            return () if monitor is None else bounded(metric, points(monitor), limit())
 
         observe(meter, metric, read)
 
     add(semconv.ML_FEATURE_VALUES, _values)
     add(semconv.ML_FEATURE_REFERENCE_RATIO, _ratios)
     add(semconv.ML_FEATURE_REFERENCE_VALUES, _reference_values)
+    add(semconv.ML_FEATURE_IMPORTANCE, _importances)
     add(semconv.ML_DRIFT_STATISTIC, _statistics)
     add(semconv.ML_DRIFT_P_VALUE, _p_values)
     for metric, of in _OF_FINDINGS.items():
@@ -41,16 +39,6 @@ def observe_monitor(
     for metric, of_report in _OF_REPORTS.items():
         add(metric, _reading_reports(of_report))
     add(semconv.ML_DRIFT_CHECKS, lambda m: [(one.checks, _model(one)) for one in m.watches()])
-
-
-def _bounded(metric: Metric, points: Iterable[Point], limit: int) -> Iterable[Point]:
-    """Return as many points as there may be streams; what is left out is counted."""
-    found = [point for point in points if math.isfinite(point[0])]
-    left_out = len(found) - limit
-    if left_out > 0:  # a state, not a sum: the most that were left out at once
-        key = (metric.name, semconv.ML_FEATURE_NAME)
-        overflow[key] = max(overflow[key], left_out)
-    return found[:limit]
 
 
 def _model(of: Watch | Report) -> dict[str, str]:
@@ -81,6 +69,13 @@ def _reference_values(monitor: Monitor) -> Iterator[Point]:
     for watch in monitor.watches():
         for name, bins in list(watch.bins.items()):
             yield bins.values, _feature(watch, name)
+
+
+def _importances(monitor: Monitor) -> Iterator[Point]:
+    for watch in monitor.watches():
+        for name, state in list(watch.states.items()):
+            if state.feature.importance is not None:
+                yield state.feature.importance, _feature(watch, name)
 
 
 def _findings(monitor: Monitor) -> Iterator[tuple[dict[str, str], Finding]]:

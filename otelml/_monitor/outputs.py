@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import chain
+from operator import is_not
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +15,7 @@ from otelml._records.results import Results
 from otelml.reference import Column, Feature, read_column
 from otelml.reference.columns import Floats
 
+_IS_THERE = partial(is_not, None)
 _TRUTH = {"true": 1.0, "false": 0.0}
 
 
@@ -35,8 +39,16 @@ class PendingOutputs:
         self._values: list[float] = []
         self._confidences: list[float] = []
 
-    def add(self, results: Results) -> Iterable[Output]:
-        """Take in the results of one prediction; return those that are many rows."""
+    def add(self, run: Sequence[Results]) -> Iterable[Output]:
+        """Take in the results of a run of predictions; return those that are many rows."""
+        labels, values, confidences, _, lowest = zip(*run, strict=True)
+        if _are_none(values) and _are_none(confidences) and set(map(len, labels)) == {1}:
+            self._labels.extend(chain.from_iterable(labels))  # by far the most frequent
+            self._confidences.extend(filter(_IS_THERE, lowest))
+            return ()
+        return [output for results in run for output in self._add_many(results)]
+
+    def _add_many(self, results: Results) -> Iterable[Output]:
         if results.labels:
             if len(results.labels) > 1:
                 yield Output(semconv.FEATURE_PREDICTION, list(results.labels))
@@ -66,6 +78,10 @@ class PendingOutputs:
             yield Output(semconv.FEATURE_PREDICTION, np.array(values))
         if confidences:
             yield Output(semconv.FEATURE_CONFIDENCE, np.array(confidences))
+
+
+def _are_none(things: Iterable[Any]) -> bool:
+    return not any(map(_IS_THERE, things))  # no equality: of arrays it is an array
 
 
 def output_column(feature: Feature | None, output: Output) -> Column:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
+from otelml._shown import shown
 from otelml._state import ProcessState
 from otelml.exceptions import InvalidReferenceError
 from otelml.reference import Reference
@@ -24,7 +25,7 @@ def load_reference(given: Any) -> Reference:
         return given
     if isinstance(given, (str, PathLike)):
         return Reference.load(str(given))
-    raise InvalidReferenceError(f"reference is {given!r:.80}; it must be a Reference or a path")
+    raise InvalidReferenceError(f"reference is {shown(given)}; it must be a Reference or a path")
 
 
 def register_reference(name: str, version: str, given: Any) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from otelml.drift import FeatureDrift
+from otelml import semconv
+from otelml.drift import FeatureDrift, ranks
 
 
 def _finite(value: float) -> float | None:
@@ -31,6 +33,11 @@ class RateChange:
     current: float
     p_value: float
     changed: bool
+
+    @property
+    def severity(self) -> int:
+        """By the classic rule: 0 none, 1 by more than 0.1, 2 by more than twice that."""
+        return int(self.changed) * (1 + (abs(self.current - self.reference) > 0.2))  # noqa: PLR2004
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as what JSON can hold."""
@@ -121,6 +128,8 @@ class Report:
         reference_digest: Of the reference.
         reference_source: ``given`` or ``self``.
         counted: Whether the rows were taken; a look at too few rows leaves them.
+        reference_rows: Rows of the reference.
+        verdict: What decides an alarm: ``budget`` or ``thresholds``.
     """
 
     model: str
@@ -139,12 +148,19 @@ class Report:
     reference_digest: str = ""
     reference_source: str = ""
     counted: bool = True
+    reference_rows: int = 0
+    verdict: str = "budget"
 
     @property
     def drifted(self) -> tuple[str, ...]:
         """Every feature that has drifted now, those to look at first in front."""
         found = [one for one in self.findings.values() if one.detected]
-        return tuple(one.name for one in sorted(found, key=lambda one: -one.drift.rank))
+        return tuple(one.name for one in sorted(found, key=lambda one: -self.ranks[one.name]))
+
+    @cached_property
+    def ranks(self) -> dict[str, float]:
+        """PSI times importance of each feature: where to look first."""
+        return ranks({name: one.drift for name, one in self.findings.items()})
 
     @property
     def critical(self) -> tuple[str, ...]:
@@ -154,7 +170,9 @@ class Report:
     @property
     def learning(self) -> bool:
         """Whether any margin is being learned."""
-        return any(one.learning for one in self.findings.values())
+        # All columns together are known from serving alone: they begin when the rest is done.
+        later = semconv.FEATURE_MULTIVARIATE
+        return any(one.learning for name, one in self.findings.items() if name != later)
 
     @property
     def share(self) -> float:
@@ -182,5 +200,8 @@ class Report:
             "prediction_rate": self.rate_change.to_dict() if self.rate_change else None,
             "reference": {"digest": self.reference_digest, "source": self.reference_source},
             "counted": self.counted,
-            "features": {name: one.to_dict() for name, one in self.findings.items()},
+            "features": {
+                name: {**one.to_dict(), "rank": self.ranks[name]}
+                for name, one in self.findings.items()
+            },
         }

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from otelml import _guard
-from otelml._features import numbers
+from otelml._features import frame_numbers, numbers
 from otelml.reference import Column, Feature, read_column, read_frame
 
-BLOCK = 256
+_MOST_ROWS = 1024
+_MOST_CELLS = 32_768
 _NUMBERS = frozenset((float, int, bool, np.float64, np.int64, np.float32, np.int32, np.bool_))
+_DOUBLES = _NUMBERS - {np.float32}  # what a float of 64 bits tells as it is, short of 2**53
+_WHOLE_UP_TO = 2.0**53
+_FEW_ROWS, _MANY_ROWS = 32, 128
+Doubles = npt.NDArray[np.float64]
 
 
 class Block(NamedTuple):
@@ -34,18 +41,20 @@ class Block(NamedTuple):
 class PendingRows:
     """Single rows that wait until there are enough to be read at once.
 
-    Args:
-        most: Rows that may wait.
+    As many wait as make what each block costs by itself small, and no reading of them long.
     """
 
-    def __init__(self, most: int = BLOCK) -> None:
-        self._most = most
+    def __init__(self) -> None:
+        self._most = _MOST_ROWS
         self._rows: list[Any] = []
+        self._read_rows: list[Doubles] = []  # those before, where they are numbers
+        self._keys: tuple[Any, ...] = ()
+        self._are_doubles = True
         self._named = False
         self._names: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._rows) + sum(map(len, self._read_rows))
 
     def add(self, data: Any, rows: int, names: tuple[str, ...] | None) -> Iterable[Block]:
         """Take in the features of one prediction; return the blocks that are complete.
@@ -57,19 +66,62 @@ class PendingRows:
         """
         row = _single(data) if rows == 1 else None
         if row is None:
-            yield from self.read()
-            yield from _table(data, rows, names)
-            return
+            return [*self.read(), *_table(data, rows, names)]
+        found: list[Block] = []
         named = type(row) is dict
-        if self._rows and (named is not self._named or (not named and names != self._names)):
-            yield from self.read()
-        self._named, self._names = named, names
+        if len(self) and (named is not self._named or (not named and names != self._names)):
+            found.extend(self.read())
+        self._named, self._names, self._most = named, names, _rows_of(len(row))
         self._rows.append(row)
-        if len(self._rows) >= self._most:
-            yield from self.read()
+        if len(self) >= self._most:
+            found.extend(self.read())
+        return found
+
+    def add_run(self, run: Sequence[Any]) -> Iterable[Block]:
+        """Take in the features of single rows with names; return the blocks that are complete.
+
+        Args:
+            run: What snapshots kept: a dict each.
+        """
+        found: list[Block] = []
+        if self._rows and not self._named:
+            found.extend(self.read())
+        self._named = True
+        while run:
+            if not len(self):
+                self._most, self._are_doubles = _rows_of(len(run[0])), True
+            room = self._most - len(self)
+            self._rows.extend(run[:room])
+            if len(self) >= self._most:
+                found.extend(self.read())
+            elif self._are_doubles and len(self._rows) >= _MANY_ROWS:
+                self._read_doubles()
+            run = run[room:]
+        return found
+
+    def _read_doubles(self) -> None:
+        """Read the rows that wait while they are at hand: as numbers they take little room."""
+        rows, keys = self._rows, self._keys if self._read_rows else tuple(self._rows[0])
+        same = all(map(keys.__eq__, map(tuple, rows)))
+        doubles = _doubles(rows, len(keys)) if same else None
+        if doubles is None:
+            self._are_doubles = False
+            return
+        self._keys, self._rows = keys, []
+        self._read_rows.append(doubles)
 
     def read(self) -> Iterable[Block]:
         """Return what waits."""
+        if self._read_rows:
+            if self._rows and self._are_doubles and len(self._rows) >= _FEW_ROWS:
+                self._read_doubles()
+            before, self._read_rows = np.concatenate(self._read_rows), []
+            yield Block(
+                tuple(map(str, self._keys)),
+                list(np.ascontiguousarray(before.T)),
+                len(before),
+                len(before),
+            )
         rows, self._rows = self._rows, []
         if not rows:
             return
@@ -82,9 +134,32 @@ class PendingRows:
                 columns = [[row[place] for row in same] for place in range(width)]
                 yield Block(names, columns, len(same), len(same))
             return
-        keys = {key: None for row in rows for key in row}
+        keys = tuple(rows[0])
+        if all(map(keys.__eq__, map(tuple, rows))):
+            alike: list[Any] = list(map(list, zip(*map(dict.values, rows), strict=True)))
+            yield Block(tuple(map(str, keys)), alike, len(rows), len(rows))
+            return
+        keys = tuple({key: None for row in rows for key in row})
         columns = [[row.get(key) for row in rows] for key in keys]
         yield Block(tuple(map(str, keys)), columns, len(rows), len(rows))
+
+
+def _doubles(rows: Sequence[dict[Any, Any]], width: int) -> Doubles | None:
+    """Return rows as numbers, where these say of each value all that it says itself."""
+    values = chain.from_iterable
+    if not _DOUBLES.issuperset(map(type, values(map(dict.values, rows)))):
+        return None
+    size = len(rows) * width
+    flat = _guard.quietly(np.fromiter, values(map(dict.values, rows)), np.float64, size)
+    if flat is None:  # a number beyond the largest float
+        return None
+    too_large = (np.abs(flat) >= _WHOLE_UP_TO) & np.isfinite(flat)
+    found: Doubles = flat.reshape(-1, width)
+    return None if too_large.any() else found
+
+
+def _rows_of(width: int) -> int:
+    return max(1, min(_MOST_ROWS, _MOST_CELLS // max(1, width)))
 
 
 def _single(data: Any) -> Any:
@@ -108,6 +183,12 @@ def _single(data: Any) -> Any:
 def _table(data: Any, rows: int, names: tuple[str, ...] | None) -> Iterable[Block]:
     if isinstance(data, np.ndarray) and data.ndim == 1:
         data = data.reshape(1, -1)
+    whole = _guard.quietly(frame_numbers, data)
+    if whole is not None:
+        kept = len(whole)
+        frame: Any = data
+        yield Block(tuple(map(str, frame.columns)), list(whole.T), max(rows, kept), kept)
+        return
     found = _guard.quietly(read_frame, data)
     if not found:
         return

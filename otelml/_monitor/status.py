@@ -37,6 +37,7 @@ def status_of(watch: Watch) -> dict[str, Any]:
             "source": watch.source,
             "digest": watch.digest,
             "rows": watch.reference.rows if watch.reference is not None else 0,
+            "learned": sorted(watch.reference.learned) if watch.reference is not None else [],
             "collected": None if progress is None else {"rows": progress[0], "of": progress[1]},
         },
         "next_run": _time(watch.schedule.next_s),

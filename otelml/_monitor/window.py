@@ -9,6 +9,9 @@ from otelml.reference import Column, Feature, LevelBins
 from otelml.reference.columns import Floats
 from otelml.reference.sample import Counts
 
+_UNSEEN = "\0"  # no level has such a name
+_NO_VALUES: Floats = np.empty(0)
+
 
 def whole_counts(counts: Counts, rows: int) -> Counts:
     """Return counts of a part as whole counts of so many rows, their sum exact.
@@ -60,7 +63,7 @@ class FeatureWindow:
             counts = np.bincount(codes, minlength=len(self.counts)).astype(np.float64)
             self._kept.add(codes.astype(np.float64))
         else:
-            counts = cut.count(np.sort(column.values))
+            counts = cut.count_unsorted(column.values)
             self._kept.add(column.values)
         apart = [float(column.missing), float(column.non_finite)]
         added = whole_counts(np.append(counts, apart), rows)
@@ -85,6 +88,15 @@ class FeatureWindow:
     def values(self) -> Floats:
         """The kept values in the order of time; of levels, the number of the bin."""
         return self._kept.values()
+
+    @property
+    def column(self) -> Column:
+        """The kept values, as a column of the reference's kind."""
+        cut, values = self.feature.cut, self.values
+        if not isinstance(cut, LevelBins):
+            return Column(self.feature.kind, values)
+        names = np.array([*cut.levels, _UNSEEN], object)
+        return Column("categorical", _NO_VALUES, tuple(names[values.astype(np.intp)].tolist()))
 
     def joined(self, before: FeatureWindow) -> FeatureWindow:
         """Return the window of both, ``before`` the earlier one."""

@@ -15,6 +15,7 @@ from typing import Final
 
 from otelml._hints import hint
 from otelml._options.environment import text
+from otelml._shown import scrubbed, shown
 from otelml.exceptions import ConfigurationError
 
 __all__ = ["check_propagators", "settle_propagators"]
@@ -53,12 +54,15 @@ def _named() -> tuple[str, ...]:
             _load(found[name], written)
         elif name in _PACKAGES:
             raise ConfigurationError(
-                f"{_VARIABLE} names {written!r}, which is not installed: "
+                f"{_VARIABLE} names {shown(written, _PACKAGES)}, which is not installed: "
                 f"pip install {_PACKAGES[name]}"
             )
         else:
-            meant = hint(name, dict.fromkeys((*found, *_PACKAGES, _NONE)))
-            raise ConfigurationError(f"{_VARIABLE} names {written!r}, which is not known; {meant}")
+            known = tuple(dict.fromkeys((*found, *_PACKAGES, _NONE)))
+            meant = hint(name, known)
+            raise ConfigurationError(
+                f"{_VARIABLE} names {shown(written, known)}, which is not known; {meant}"
+            )
     return (_NONE,) if _NONE in names else tuple(found[name].name for name in names)
 
 
@@ -67,7 +71,8 @@ def _load(point: EntryPoint, written: str) -> None:
         point.load()
     except (ImportError, AttributeError) as error:
         raise ConfigurationError(
-            f"{_VARIABLE} names {written!r}, which cannot be loaded: {error}"
+            f"{_VARIABLE} names {shown(written, (point.name,))}, which cannot be loaded: "
+            f"{scrubbed(str(error))}"
         ) from error
 
 

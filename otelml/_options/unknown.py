@@ -19,10 +19,15 @@ _KNOWN: Final = frozenset(
 _OTHERS: Final = frozenset(
     f"{_PREFIX}{name}"
     for name in (
+        "DEMO_SECRET",
         "DUMP_DIR",
         "HOST_ROOT",
+        "LOGS_PATH",
         "ORDINARY_SPANS",
+        "OTLP_TOKEN",
         "PROMETHEUS_URL",
+        "SECRETS_DIR",
+        "STACK_SECRETS",
         "TENANT",
         "TOKEN_FILE",
         "VIEWER_URL",

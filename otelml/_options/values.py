@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from otelml._hints import hint, nearest
+from otelml._shown import shown, shown_key
 from otelml.exceptions import ConfigurationError
 
 _TRUE: Final = frozenset(("true", "1", "yes", "on"))
@@ -27,10 +28,12 @@ class Given(NamedTuple):
     value: Any
     source: str
 
-    def wrong(self, must: str) -> ConfigurationError:
-        """Return the error of a value that is not what it ``must`` be."""
+    def wrong(self, must: str, near: Iterable[str] = ()) -> ConfigurationError:
+        """Return the error of a value that is not what it ``must`` be, or ``near`` one of these."""
         source = f" (from {self.source})" if self.source else ""
-        return ConfigurationError(f"{self.key} is {self.value!r}{source}; it must be {must}")
+        return ConfigurationError(
+            f"{self.key} is {shown(self.value, near)}{source}; it must be {must}"
+        )
 
 
 def boolean(given: Given) -> bool:
@@ -44,7 +47,7 @@ def boolean(given: Given) -> bool:
         return True
     if lowered in _FALSE:
         return False
-    raise given.wrong("true or false")
+    raise given.wrong("true or false", ("true", "false"))
 
 
 def number(given: Given, low: float = -_INFINITY, high: float = _INFINITY) -> float:
@@ -53,15 +56,22 @@ def number(given: Given, low: float = -_INFINITY, high: float = _INFINITY) -> fl
     Raises:
         ConfigurationError: It is not a number, or it is out of bounds.
     """
-    try:
-        value = float(given.value)
-    except ValueError:
-        raise given.wrong("a number") from None
+    value = _float(given.value)
+    if value is None:
+        raise given.wrong("a number")
     is_bounded = low > -_INFINITY or high < _INFINITY  # else what it means decides, NaN too
     if is_bounded and not low <= value <= high:
         bounds = f"at least {low:g}" if high == _INFINITY else f"from {low:g} to {high:g}"
         raise given.wrong(bounds)
     return value
+
+
+def _float(value: Any) -> float | None:
+    """Return the number; None where it is none. Python's own error would repeat the text."""
+    try:
+        return float(value)
+    except ValueError:
+        return None
 
 
 def whole(given: Given, low: float = -_INFINITY) -> int:
@@ -70,11 +80,8 @@ def whole(given: Given, low: float = -_INFINITY) -> int:
     Raises:
         ConfigurationError: It is not a whole number, or it is too small.
     """
-    try:
-        spelled = float(given.value)
-    except ValueError:
-        spelled = math.nan
-    if not math.isfinite(spelled) or spelled != int(spelled):
+    spelled = _float(given.value)
+    if spelled is None or not math.isfinite(spelled) or spelled != int(spelled):
         raise given.wrong("a whole number")
     return int(number(given, low))
 
@@ -90,7 +97,8 @@ def one_of(given: Given, choices: Iterable[str]) -> str:
     if value in known:
         return value
     near = nearest(value, known)
-    raise given.wrong(f"one of {', '.join(known)}" + (f"; did you mean {near}?" if near else ""))
+    meant = f"; did you mean {near}?" if near else ""
+    raise given.wrong(f"one of {', '.join(known)}{meant}", known)
 
 
 def _words(given: Given) -> tuple[str, ...]:
@@ -123,7 +131,7 @@ def check_keys(given: Mapping[str, Any], valid: Iterable[str], source: str, pref
         ConfigurationError: A key of ``given`` is not in ``valid``.
     """
     known = tuple(valid)
-    for key, value in given.items():
+    for key in given:
         if key not in known:
             meant = hint(key, (f"{prefix}{name}" for name in known))
-            raise ConfigurationError(f"unknown key {prefix}{key} = {value!r} in {source}; {meant}")
+            raise ConfigurationError(f"unknown key {prefix}{shown_key(key)} in {source}; {meant}")

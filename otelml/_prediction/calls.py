@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from otelml._prediction.results import keep_result
 from otelml._prediction.text import error_type
 from otelml._records.model import ModelInfo
 from otelml._records.prediction import Call, PredictionRecord, StageRecord
+from otelml._records.results import Answer
 
 _RESULTS = frozenset(("predict", "predict_proba", "predict_log_proba"))
 
@@ -18,7 +20,8 @@ _RESULTS = frozenset(("predict", "predict_proba", "predict_log_proba"))
 def take_result(call: Call) -> None:
     """Keep what a call returned, in the prediction it is part of; the last model's counts."""
     record, result, method = call.prediction, call.result, call.method
-    if result is None or method not in _RESULTS:
+    answer = result if isinstance(result, Answer) else None
+    if result is None or (answer is None and method not in _RESULTS):
         if record.classes is None:
             record.classes = call.info.classes
         return
@@ -27,7 +30,9 @@ def take_result(call: Call) -> None:
         record.label = record.value = record.confidence = record.probabilities = None
         record.notes, record.undecided = (), ""
         record.classes = call.info.classes
-    if method == "predict":
+    if answer is not None:
+        problem = _take_answer(record, answer)
+    elif method == "predict":
         problem = _take_output(record, call.info, result)
     else:
         problem = _take_probabilities(record, call, result)
@@ -39,6 +44,13 @@ def leave_out(record: PredictionRecord, problem: str) -> None:
     """Remember why the result of a call is no result of the prediction."""
     if problem not in record.notes:
         record.notes = (*record.notes, problem)
+
+
+def _take_answer(record: PredictionRecord, answer: Answer) -> str:
+    if answer.classes is not None:
+        record.classes = answer.classes
+    keep_result(record, answer.label, answer.value, None, answer.probabilities)
+    return answer.left_out
 
 
 def _take_output(record: PredictionRecord, info: ModelInfo, result: Any) -> str:
@@ -89,7 +101,7 @@ def _is_value(task: str, result: Any) -> bool:
 
 def complete_from_calls(record: PredictionRecord) -> None:
     """Infer what the application did not say, then let go of the calls' inputs."""
-    calls, record.calls = record.calls, []
+    calls, record.calls = record.calls, ()
     info = calls[-1].info
     record.framework = record.framework or info.framework
     record.task = record.task or info.task
@@ -101,7 +113,7 @@ def complete_from_calls(record: PredictionRecord) -> None:
         _infer_stages(record, calls)
 
 
-def _infer_stages(record: PredictionRecord, calls: list[Call]) -> None:
+def _infer_stages(record: PredictionRecord, calls: Sequence[Call]) -> None:
     end = record.end_ns
     # Calls on several threads overlap: the model runs from the first start to the last end.
     starts = [call.final_start_ns or call.start_ns or end for call in calls]

@@ -8,6 +8,8 @@ from typing import Any
 
 from opentelemetry import context
 
+from otelml._state import ProcessState
+
 PREDICTS = "_otelml_predicts"
 """The attribute of a function whose calls are predictions."""
 PREDICTION_KEY = context.create_key("otelml-prediction")
@@ -19,6 +21,10 @@ opened: Any = attrgetter("_open")
 request_scope: ContextVar[Any] = ContextVar("otelml-request", default=None)
 # A whole request, hooks included, which knows whether a prediction was made in it.
 request_visit: ContextVar[Any] = ContextVar("otelml-visit", default=None)
+# What shadows are told, on the request's thread: what a model was called with, as part of which
+# prediction, and that a prediction has ended.
+model_called: ProcessState[Any] = ProcessState(None)
+prediction_ended: ProcessState[Any] = ProcessState(None)
 
 
 def current_handle() -> Any:

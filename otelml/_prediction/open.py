@@ -7,19 +7,24 @@ from collections.abc import Sequence
 from time import perf_counter_ns, time_ns
 from typing import Any
 
-from opentelemetry import trace
-from opentelemetry.context import Context, attach, get_current, set_value
+from opentelemetry.context import Context, attach, get_current
 
 from otelml import _guard
 from otelml._features import Snapshot, snapshot
 from otelml._prediction.calls import complete_from_calls
-from otelml._prediction.context import PREDICTION_KEY, leave, request_scope, request_visit
+from otelml._prediction.context import (
+    PREDICTION_KEY,
+    leave,
+    prediction_ended,
+    request_scope,
+    request_visit,
+)
 from otelml._prediction.results import results_of, row_count
 from otelml._prediction.runtime import Runtime, current_runtime
 from otelml._prediction.serving import is_not_serving
 from otelml._prediction.text import as_text, error_type
 from otelml._records.prediction import PredictionRecord, StageRecord
-from otelml._spans import LateStage, end_now, end_stage
+from otelml._spans import SPAN_KEY, LateStage, end_now, end_stage
 
 _logger = logging.getLogger("otelml")
 _MANY_WAITING = 128
@@ -36,7 +41,15 @@ class OpenPrediction(PredictionRecord):
         variant: ``champion``, ``canary``, ``shadow``, or another.
     """
 
-    __slots__ = ("outer", "own", "runtime", "scope", "token")
+    __slots__ = ("runtime",)
+
+    links: Any = ()  # of a prediction outside requests
+    outer: Context | None = None
+    own: Context | None = None
+    scope: Any = None  # the request it is part of, while it is under way
+    shadow_rows: Any = None  # what its last call was given, and a copy
+    shadow_said: Any = None  # what shadows are to be given, where that was said
+    token: Any = None
 
     def __init__(
         self, model: str | None, version: str | None = None, variant: str | None = None
@@ -50,10 +63,6 @@ class OpenPrediction(PredictionRecord):
             (default or "") if version is None else as_text(version),
             "" if variant is None else as_text(variant),
         )
-        self.own: Context | None = None
-        self.outer: Context | None = None
-        self.scope: Any = None  # the request it is part of, while it is under way
-        self.token: Any = None
 
     def start(self, handle: object, start_ns: int | None = None) -> None:
         """Begin, at ``start_ns`` (nanoseconds since the epoch) where it began earlier.
@@ -83,16 +92,15 @@ class OpenPrediction(PredictionRecord):
         scope = request_scope.get()
         self.outer = context
         if scope is None:
-            span = self.spans.start(name, context, self.start_ns)
+            span = self.spans.start(name, context, self.start_ns, self.links)
         else:
             context, links = scope.place(self, context)
             span = self.spans.start(name, context, self.start_ns, links)
         self.span = span
         self.records = span.is_recording()
         runtime.active.change((self.model, self.version), 1)
-        context = trace.set_span_in_context(span, context)
-        self.own = set_value(PREDICTION_KEY, handle, context)
-        self.token = attach(self.own)
+        self.own = own = Context({**context, SPAN_KEY: span, PREDICTION_KEY: handle})
+        self.token = attach(own)
         visit = request_visit.get()
         if visit is not None:
             visit.last = self
@@ -102,11 +110,12 @@ class OpenPrediction(PredictionRecord):
         runtime = self.runtime
         if runtime is None or self.end_ns or not self.start_ns:
             return
-        scope, self.scope = self.scope, None
+        scope = self.scope
         now_ns = self.now_ns() if end_ns is None else end_ns
         if scope is None:
             self.end_ns = now_ns
         else:
+            self.scope = None
             scope.end(self, now_ns)
         self.rows = row_count(self)
         leave(self.own, self.token)
@@ -118,6 +127,8 @@ class OpenPrediction(PredictionRecord):
         _guard.call("prediction", self._close, runtime)
 
     def _close(self, runtime: Runtime) -> None:
+        if prediction_ended.value is not None:
+            _guard.call("shadow", prediction_ended.value, self)
         if self.calls:
             complete_from_calls(self)
         if self.records:

@@ -105,7 +105,7 @@ class Prediction:
 
     @property
     def id(self) -> str:
-        """The prediction id: a signed token to hand to a client; empty without ``init``."""
+        """The prediction id, to hand to a client; empty without ``init``."""
         return self._open.id
 
     @property

@@ -30,13 +30,19 @@ class Recorder:
 
     def submit(self, item: Any) -> bool:
         """Hand over ``item``; return False where it was dropped. Never blocks."""
+        if self.offer(item):
+            return True
+        # next() is atomic, unlike += on an attribute.
+        self._dropped = next(self._drops) + 1
+        return False
+
+    def offer(self, item: Any) -> bool:
+        """Hand over ``item``; return False where there is no room, and the caller keeps it."""
         if getpid() != self._pid:
             _process.renew()
         queue = self.queue
         size = len(queue)
         if size >= self._limit or self._closed:
-            # next() is atomic, unlike += on an attribute.
-            self._dropped = next(self._drops) + 1
             return False
         queue.append(item)
         if size == _WAKE_AT:

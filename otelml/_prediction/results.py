@@ -71,6 +71,8 @@ def _labels(value: Any, rows: int, problems: list[str]) -> list[str]:
         return []
     flat: list[Any] = value.tolist() if isinstance(value, np.ndarray) else list(value)
     if isinstance(value, np.ndarray) and value.dtype.kind == "U" and value.ndim == 1:
+        if "".join(flat).isascii():  # most are: no look at each then
+            return flat
         return [label if label.isascii() else label_text(label) for label in flat]
     return [label_text(tuple(v) if isinstance(v, list) else v) for v in flat]
 

@@ -51,6 +51,8 @@ class Runtime:
         ids: Makes prediction ids.
         active: Predictions under way.
         rows_kept: Rows of a batch whose features are kept.
+        seen: Labels that came lately, where no store keeps them.
+        shadow_distance: Takes how far a shadow's results are from the champion's.
     """
 
     config: Config
@@ -59,6 +61,8 @@ class Runtime:
     ids: Ids
     active: ActiveCounts = field(default_factory=ActiveCounts)
     rows_kept: int = 1
+    seen: Any = None
+    shadow_distance: Any = None
 
     def __post_init__(self) -> None:
         drift = self.config.drift

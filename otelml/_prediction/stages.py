@@ -5,13 +5,13 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any
 
-from opentelemetry import trace
 from opentelemetry.context import attach, get_current
 
 from otelml._prediction.context import leave
 from otelml._prediction.open import OpenPrediction
 from otelml._prediction.text import as_text, error_type
 from otelml._records.prediction import StageRecord
+from otelml._spans import with_span
 
 
 class Stage(StageRecord):
@@ -42,8 +42,8 @@ class Stage(StageRecord):
             if owner.records:
                 context = get_current()
                 span = self.span = owner.spans.start(self.name, context, self.start_ns)
-                self._context = trace.set_span_in_context(span, context)
-                self._token = attach(self._context)
+                self._context = own = with_span(context, span)
+                self._token = attach(own)
         return self
 
     def __exit__(

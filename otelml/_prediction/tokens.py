@@ -1,38 +1,40 @@
-"""Prediction ids: self-contained tokens that bring a label back to its prediction.
+"""What a prediction id says, and how that is packed into bytes.
 
-Layout before base64url (no padding), big-endian::
+The body of an id, big-endian::
 
-    version 1 | trace id 16 | span id 8 | time ms 6 | row 4 | confidence f4 | flags 1
-    | model | version | variant | label (each: length 1, UTF-8) | MAC 12
+    trace id 16 | span id 8 | time ms 6 | row 4 | confidence f4 | flags 1 | service 4
+    | model | version | variant (each: length 1, UTF-8) | label (its length is in the flags)
 
-The MAC is HMAC-SHA256, truncated, under the service's secret; without a secret it is a keyless
-digest that finds damage but no forgery. A text too long for its place keeps its beginning and a
-digest of the whole, so that equal texts stay equal.
+A text too long for its place keeps its beginning and a digest of the whole, so that equal texts
+stay equal.
 """
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
-import hmac
-import math
 import struct
 from functools import lru_cache
-from typing import NamedTuple, cast
+from math import isfinite, nan
+from typing import Final, NamedTuple
 
 from otelml.exceptions import FeedbackError
 
-MAX_LENGTH = 200
-_VERSION = 1
+MAX_LENGTH: Final = 200
+BODY_MAX: Final = 132
+"""Bytes of the longest body."""
+
 _HEAD = struct.Struct(">B16s8s6sIfB")
-_MAC_SIZE = 12
-_FLAG_SIGNED = 1
+_BODY = struct.Struct(">QQQHIIfBI")
+_AT: Final = _BODY.size
+_FIRST_VERSION = 1
+_FLAG_SIGNED = 1  # of the first version
 _FLAG_VALUE = 2
 _FLAG_UNTRACED = 4
-_TEXT_BUDGETS = (32, 16, 12, 30)  # model, version, variant, label; with lengths: 94 bytes in all
+_LABEL_SHIFT = 3
+_MODEL, _VERSION, _VARIANT, _LABEL = _BUDGETS = (32, 14, 10, 30)
 _DIGEST_HEX = 8
-_UNSIGNED_KEY = b"otelml prediction id"
+_64_BITS, _32_BITS, _16_BITS = ((1 << bits) - 1 for bits in (64, 32, 16))
 
 
 class Token(NamedTuple):
@@ -49,7 +51,7 @@ class Token(NamedTuple):
         variant: Variant of the model; may be empty.
         label: Predicted label or value as text; empty where none was given.
         is_value: Whether ``label`` is the value of a regression.
-        signed: Whether a secret vouches for the content.
+        signed: Whether a key vouches for the content.
         traced: Whether the ids are those of a span.
     """
 
@@ -79,94 +81,192 @@ def shorten(text: str, budget: int) -> bytes:
 
 def same_label(predicted: str, actual: str) -> bool:
     """Whether ``actual`` is the label that a token holds, shortened or not."""
-    return predicted in {actual, shorten(actual, _TEXT_BUDGETS[3]).decode("utf-8", "replace")}
+    return predicted == actual or predicted == label_in_token(actual)
 
 
 @lru_cache(maxsize=1024)
-def _packed(text: str, budget: int) -> bytes:
-    raw = shorten(text, budget)
-    return bytes((len(raw),)) + raw
+def label_in_token(label: str) -> str:
+    """Return a label as a token holds it, shortened where it is long."""
+    return _label(label).decode("utf-8", "replace")
 
 
-@lru_cache(maxsize=16)
-def _keyed(secret: bytes | None) -> hmac.HMAC:
-    return hmac.new(secret or _UNSIGNED_KEY, digestmod="sha256")
+@lru_cache(maxsize=1024)
+def _label(label: str) -> bytes:
+    return shorten(label, _LABEL)
 
 
-def _mac(secret: bytes | None, body: bytes) -> bytes:
-    # Not hmac.digest(): that lets go of the GIL, and a request thread would wait for the worker
-    # to have it back, up to 5 ms.
-    keyed = _keyed(secret).copy()
-    keyed.update(body)
-    return keyed.digest()[:_MAC_SIZE]
+@lru_cache(maxsize=1024)
+def _names(model: str, version: str, variant: str) -> bytes:
+    texts = shorten(model, _MODEL), shorten(version, _VERSION), shorten(variant, _VARIANT)
+    return b"".join(bytes((len(raw),)) + raw for raw in texts)
 
 
-def encode(token: Token, secret: bytes | None) -> str:
-    """Return the id: URL-safe, at most 200 characters."""
-    flags = (_FLAG_SIGNED if secret else 0) | (_FLAG_VALUE if token.is_value else 0)
-    flags |= 0 if token.traced else _FLAG_UNTRACED
-    parts = [
-        _HEAD.pack(
-            _VERSION,
-            token.trace_id.to_bytes(16, "big"),
-            token.span_id.to_bytes(8, "big"),
-            (token.time_ms & 0xFFFFFFFFFFFF).to_bytes(6, "big"),
-            token.row & 0xFFFFFFFF,
-            token.confidence,
-            flags,
+def names_in_token(model: str, version: str, variant: str) -> tuple[str, str, str]:
+    """Return a model's name, version and variant as a token holds them."""
+    texts = shorten(model, _MODEL), shorten(version, _VERSION), shorten(variant, _VARIANT)
+    first, second, third = (raw.decode("utf-8", "replace") for raw in texts)
+    return first, second, third
+
+
+@lru_cache(maxsize=256)
+def service_in_token(name: str) -> int:
+    """Return what a token holds of a service's name: 32 bits of its digest."""
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "replace")).digest()[:4], "big")
+
+
+def pack(token: Token, service: int, start: bytes = b"") -> bytes:
+    """Return the body of an id.
+
+    Args:
+        token: What it says.
+        service: Digest of the service's name.
+        start: What comes before it.
+    """
+    # Few steps, as a request may wait for it: where caches are cold, each call takes 4 µs.
+    trace, span, time_ms, row, confidence, model, version, variant, text, value, _, traced = token
+    label = _label(text)
+    return b"".join(
+        (
+            start,
+            _BODY.pack(
+                trace >> 64,
+                trace & _64_BITS,
+                span,
+                time_ms >> 32 & _16_BITS,
+                time_ms & _32_BITS,
+                row & _32_BITS,
+                confidence,
+                value << 1 | (not traced) << 2 | len(label) << _LABEL_SHIFT,
+                service,
+            ),
+            _names(model, version, variant),
+            label,
         )
-    ]
-    texts = (token.model, token.version, token.variant, token.label)
-    parts += (_packed(text, budget) for text, budget in zip(texts, _TEXT_BUDGETS, strict=True))
-    body = b"".join(parts)
-    mac = _mac(secret, body)
-    return base64.urlsafe_b64encode(body + mac).rstrip(b"=").decode()
+    )
 
 
-def decode(text: str, secret: bytes | None) -> Token:
-    """Return what an id says.
+def unpack(body: bytes, *, signed: bool) -> tuple[Token, int]:
+    """Return what a body says, and the digest of its service's name.
+
+    Args:
+        body: The body; zeros may follow it.
+        signed: Whether a key vouches for it.
 
     Raises:
-        FeedbackError: It is not an id of otelml, is damaged, or is not signed with ``secret``.
+        FeedbackError: It is none.
     """
-    if not isinstance(cast("object", text), str) or not text or len(text) > MAX_LENGTH:
-        raise FeedbackError("this is not a prediction id", "malformed")
     try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise FeedbackError("this is not a prediction id", "malformed") from None
-    if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != text:  # one spelling for each id
-        raise FeedbackError("this is not a prediction id", "malformed")
-    body, mac = raw[:-_MAC_SIZE], raw[-_MAC_SIZE:]
-    if len(body) < _HEAD.size + len(_TEXT_BUDGETS) or body[0] != _VERSION:
-        raise FeedbackError("this is not a prediction id, or it was cut short", "malformed")
-    expected = _mac(secret, body)
-    if not hmac.compare_digest(mac, expected):
-        raise FeedbackError(
-            "this prediction id was changed, cut short, or signed by another service", "signature"
+        first, second, span_id, early, late, row, confidence, flags, service = _BODY.unpack_from(
+            body
         )
-    return _unpack(body)
+        at = _AT + 1 + body[_AT]
+        at += 1 + body[at]
+        at += 1 + body[at]
+        end = at + (flags >> _LABEL_SHIFT)
+        if end > len(body) or (end < len(body) and body[end:].strip(b"\0")):
+            raise malformed()
+    except (IndexError, struct.error):
+        raise malformed() from None
+    model, version, variant, label = _texts_of(body[_AT:at], body[at:end])
+    token = Token(
+        first << 64 | second,
+        span_id,
+        early << 32 | late,
+        row,
+        confidence if isfinite(confidence) else nan,
+        model,
+        version,
+        variant,
+        label,
+        bool(flags & _FLAG_VALUE),
+        signed,
+        not flags & _FLAG_UNTRACED,
+    )
+    return token, service
 
 
-def _unpack(body: bytes) -> Token:
+@lru_cache(maxsize=1024)
+def _texts_of(names: bytes, label: bytes) -> tuple[str, str, str, str]:
+    (model, version, variant), _ = _texts(names, 0, 3)
+    return model, version, variant, label.decode("utf-8", "replace")
+
+
+def unpack_first(body: bytes, *, signed: bool) -> Token:
+    """Return what the body of an id of the first version says.
+
+    Raises:
+        FeedbackError: It is none.
+    """
+    if len(body) < _HEAD.size or body[0] != _FIRST_VERSION:
+        raise malformed()
     _, trace, span, time_ms, row, confidence, flags = _HEAD.unpack_from(body)
-    texts: list[str] = []
-    at = _HEAD.size
-    for _ in _TEXT_BUDGETS:
-        length = body[at]
-        texts.append(body[at + 1 : at + 1 + length].decode("utf-8", "replace"))
-        at += 1 + length
+    (model, version, variant, label), at = _texts(body, _HEAD.size, 4)
+    if at != len(body):
+        raise malformed()
     return Token(
         int.from_bytes(trace, "big"),
         int.from_bytes(span, "big"),
         int.from_bytes(time_ms, "big"),
         row,
-        confidence if math.isfinite(confidence) else math.nan,
-        texts[0],
-        texts[1],
-        texts[2],
-        texts[3],
-        is_value=bool(flags & _FLAG_VALUE),
-        signed=bool(flags & _FLAG_SIGNED),
-        traced=not flags & _FLAG_UNTRACED,
+        confidence if isfinite(confidence) else nan,
+        model,
+        version,
+        variant,
+        label,
+        bool(flags & _FLAG_VALUE),
+        signed and bool(flags & _FLAG_SIGNED),
+        not flags & _FLAG_UNTRACED,
     )
+
+
+def _texts(body: bytes, at: int, count: int) -> tuple[list[str], int]:
+    """Return so many texts, and where they end.
+
+    Raises:
+        FeedbackError: The body is too short for them.
+    """
+    texts: list[str] = []
+    for _ in range(count):
+        end = at + 1 + body[at] if at < len(body) else at + 1
+        if end > len(body):
+            raise malformed()
+        texts.append(body[at + 1 : end].decode("utf-8", "replace"))
+        at = end
+    return texts, at
+
+
+def malformed() -> FeedbackError:
+    """Return the error of what is no id."""
+    return FeedbackError("this is not a prediction id, or it was cut short", "malformed")
+
+
+# What only base64 of another alphabet has becomes something that the decoder passes over, so that
+# the length gives it away.
+_TO_BASE64 = bytes.maketrans(b"-_+/", b"+/!!")
+_FROM_BASE64 = bytes.maketrans(b"+/", b"-_")
+
+
+def as_text(raw: bytes) -> str:
+    """Return bytes as an id: URL-safe, without padding."""
+    text = binascii.b2a_base64(raw, newline=False).translate(_FROM_BASE64, b"=")
+    return text.decode()
+
+
+def as_bytes(text: object) -> bytes:
+    """Return the bytes of an id; there is one spelling of each.
+
+    Raises:
+        FeedbackError: It is none.
+    """
+    # So many characters that one is left over are none of base64.
+    if not isinstance(text, str) or not 1 < len(text) <= MAX_LENGTH or len(text) % 4 == 1:
+        raise malformed()
+    try:
+        given = str.encode(text, "ascii")
+        raw = binascii.a2b_base64(given.translate(_TO_BASE64) + b"=" * (-len(given) % 4))
+    except ValueError:  # binascii.Error is one
+        raise malformed() from None
+    rest = len(raw) % 3
+    if len(raw) != len(given) * 3 // 4 or (rest and as_text(raw[-rest:]) != text[-rest - 1 :]):
+        raise malformed()
+    return raw

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from otelml._providers.create import check_environment, configure_providers, create_providers
+from otelml._providers.edge import trust_incoming
 from otelml._providers.environment import (
     SIGNALS,
     exporter_names,
     grpc_endpoint,
     http_settings,
     otlp_protocol,
-    shown,
 )
 from otelml._providers.providers import Providers
 from otelml._providers.renew import renew_providers
@@ -28,6 +28,6 @@ __all__ = [
     "http_settings",
     "otlp_protocol",
     "renew_providers",
-    "shown",
+    "trust_incoming",
     "update_resource",
 ]

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from os import getpid
 from time import monotonic
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor
 
-from otelml import _process, _threads
+from otelml import _guard, _process, _threads
+from otelml._privacy import clean_span, current_policy
 from otelml._providers.delivery import Delivery, Target
+from otelml._providers.encode import EncodedSpans, hide_in_encoded
+from otelml._providers.encode_logs import EncodedLogs, encode_record
 from otelml._providers.pump import Pump, is_exporting
 from otelml._providers.stats import SHUTDOWN, Stats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from opentelemetry.sdk._logs import ReadWriteLogRecord
     from opentelemetry.sdk.trace import ReadableSpan
@@ -96,6 +100,27 @@ class Batcher(Generic[_T]):
         if waiting > self._settings.queue_size:
             self._drop_oldest()
         elif self._armed and waiting >= self._settings.batch_size:
+            self._armed = False
+            self._pump.nudge()
+        if not self._pump.started:
+            self._pump.start()
+        if self._ended:
+            self._sweep()
+
+    def put_all(self, items: Sequence[_T]) -> None:
+        """Queue items that belong together; the oldest give way where the queue is full."""
+        if getpid() != self._pid:
+            _process.renew()
+        if self._closed:
+            self.stats.drop(SHUTDOWN, len(items))
+            return
+        queue = self._queue
+        queue.extend(items)
+        waiting = len(queue)
+        # As many as came at most: other threads drop for what they put.
+        for _ in range(min(len(items), waiting - self._settings.queue_size)):
+            self._drop_oldest()
+        if self._armed and waiting >= self._settings.batch_size:
             self._armed = False
             self._pump.nudge()
         if not self._pump.started:
@@ -201,13 +226,18 @@ class Batcher(Generic[_T]):
         resource = self._resource
         if resource is not None:
             batch = [self._renamed(item, resource) for item in batch]
+        cleaned, count = self._cleaned(batch)
         try:
-            return self.delivery.deliver(batch, len(batch), self._pump)
+            return self.delivery.deliver(cleaned, count, self._pump)
         finally:
             self._in_flight = 0
 
     def _renamed(self, item: _T, resource: Resource) -> _T:
         raise NotImplementedError
+
+    def _cleaned(self, batch: list[_T]) -> tuple[Sequence[Any], int]:
+        """Return the items as they may leave, and how many they are."""
+        return batch, len(batch)
 
     def _next(self, count: int) -> list[_T]:
         batch: list[_T] = []
@@ -217,8 +247,10 @@ class Batcher(Generic[_T]):
         return batch
 
 
-class SpanBatcher(Batcher["ReadableSpan"], SpanProcessor):
-    """A span processor that queues sampled spans."""
+class SpanBatcher(Batcher["ReadableSpan | bytes"], SpanProcessor):
+    """A span processor that queues sampled spans: as the SDK has them, or encoded already."""
+
+    _like: ReadableSpan
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue a span that ended; one that is not sampled is nobody's."""
@@ -226,10 +258,42 @@ class SpanBatcher(Batcher["ReadableSpan"], SpanProcessor):
         if context is not None and context.trace_flags.sampled:
             self.put(span)
 
-    def _renamed(self, item: ReadableSpan, resource: Resource) -> ReadableSpan:
-        if item.resource is not resource:
+    @property
+    def takes_encoded(self) -> bool:
+        """Whether what it exports to takes OTLP bytes."""
+        return getattr(self.delivery.target, "takes_encoded", False)
+
+    def put_encoded(self, spans: Sequence[bytes], like: ReadableSpan) -> None:
+        """Queue sampled spans that are encoded.
+
+        Args:
+            spans: One field of ``ScopeSpans`` each, with tag and length.
+            like: A span with their resource and scope.
+        """
+        self._like = like
+        self.put_all(spans)
+
+    def _renamed(self, item: ReadableSpan | bytes, resource: Resource) -> ReadableSpan | bytes:
+        if not isinstance(item, bytes) and item.resource is not resource:
             item._resource = resource  # noqa: SLF001 - no public way
         return item
+
+    def _cleaned(self, batch: list[ReadableSpan | bytes]) -> tuple[Sequence[Any], int]:
+        policy = current_policy()
+        encoded = [span for span in batch if isinstance(span, bytes)]
+        others = batch if not encoded else [s for s in batch if not isinstance(s, bytes)]
+        cleaned = [_guard.call("privacy", clean_span, span, policy) for span in others]
+        out: list[Any] = [span for span in cleaned if span is not None]
+        count = len(out) + len(encoded)
+        if encoded:
+            if policy.redacted:  # since they were encoded: else they would have come otherwise
+                encoded = [hide_in_encoded(span, policy.hides) for span in encoded]
+            like = self._like
+            if self._resource is not None and like.resource is not self._resource:
+                like = copy(like)
+                like._resource = self._resource  # noqa: SLF001 - a copy of ours
+            out.append(EncodedSpans(encoded, like))
+        return out, count
 
     def shutdown(self) -> None:
         """Deliver for up to half a minute, as the SDK does, and end."""
@@ -240,8 +304,19 @@ class SpanBatcher(Batcher["ReadableSpan"], SpanProcessor):
         return self.flush(monotonic() + timeout_millis / 1e3)
 
 
-class LogBatcher(Batcher["ReadableLogRecord"], LogRecordProcessor):
-    """A log record processor that queues records."""
+class _Specimens(threading.local):
+    """Where a record goes that this thread makes to see how it is encoded."""
+
+    caught: list[ReadableLogRecord] | None = None
+
+
+_specimens = _Specimens()
+
+
+class LogBatcher(Batcher["ReadableLogRecord | bytes"], LogRecordProcessor):
+    """A log record processor that queues records: as the SDK has them, or encoded already."""
+
+    _like: ReadableLogRecord
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         """Queue a record; those that exporting itself makes would never end, and are left out."""
@@ -250,17 +325,58 @@ class LogBatcher(Batcher["ReadableLogRecord"], LogRecordProcessor):
         # The context may hold a whole request; the ids have been taken from it.
         record = copy(log_record.log_record)
         record.context = _EMPTY
-        self.put(
-            ReadableLogRecord(
-                log_record=record,
-                resource=log_record.resource or Resource.get_empty(),
-                instrumentation_scope=log_record.instrumentation_scope,
-                limits=log_record.limits,
-            )
+        readable = ReadableLogRecord(
+            log_record=record,
+            resource=log_record.resource or Resource.get_empty(),
+            instrumentation_scope=log_record.instrumentation_scope,
+            limits=log_record.limits,
         )
+        if _specimens.caught is not None:
+            _specimens.caught.append(readable)
+            return
+        self.put(readable)
 
-    def _renamed(self, item: ReadableLogRecord, resource: Resource) -> ReadableLogRecord:
-        return item if item.resource is resource else replace(item, resource=resource)
+    @property
+    def takes_encoded(self) -> bool:
+        """Whether what it exports to takes OTLP bytes."""
+        return getattr(self.delivery.target, "takes_encoded", False)
+
+    def specimen(self, emit: Callable[[], object]) -> tuple[bytes, ReadableLogRecord]:
+        """Return the record that ``emit`` makes, encoded, and as it is; it is not sent."""
+        caught: list[ReadableLogRecord] = []
+        _specimens.caught = caught
+        try:
+            emit()
+        finally:
+            _specimens.caught = None
+        return encode_record(caught[0]), caught[0]
+
+    def put_encoded(self, records: Sequence[bytes], like: ReadableLogRecord) -> None:
+        """Queue records that are encoded.
+
+        Args:
+            records: One field of ``ScopeLogs`` each, with tag and length.
+            like: A record with their resource and scope.
+        """
+        self._like = like
+        self.put_all(records)
+
+    def _renamed(
+        self, item: ReadableLogRecord | bytes, resource: Resource
+    ) -> ReadableLogRecord | bytes:
+        if isinstance(item, bytes) or item.resource is resource:
+            return item
+        return replace(item, resource=resource)
+
+    def _cleaned(self, batch: list[ReadableLogRecord | bytes]) -> tuple[Sequence[Any], int]:
+        encoded = [record for record in batch if isinstance(record, bytes)]
+        if not encoded:
+            return batch, len(batch)
+        out: list[Any] = [record for record in batch if not isinstance(record, bytes)]
+        like = self._like
+        if self._resource is not None:
+            like = replace(like, resource=self._resource)
+        return [*out, EncodedLogs(encoded, like)], len(batch)
 
     def shutdown(self) -> None:
         """Deliver for up to half a minute, as the SDK does, and end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry._logs import NoOpLoggerProvider
@@ -97,7 +98,13 @@ def create_signal(
     except ConfigurationError:
         raise
     except ValueError as error:  # the SDK's limits name the variable
-        raise ConfigurationError(str(error)) from error
+        raise ConfigurationError(_limit_of(str(error))) from None
+
+
+def _limit_of(said: str) -> str:
+    """Return what is wrong with a limit of the SDK's, which repeats its value."""
+    name = next(iter(re.findall(r"OTEL_[A-Z_]+", said)), "a limit of OTEL_*")
+    return f"{name} must be a whole number, at least 0"
 
 
 def check_environment() -> None:

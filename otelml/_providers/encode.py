@@ -8,7 +8,7 @@ is put in place as bytes. The result parses to the very request that the SDK's e
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, cast
 
@@ -17,7 +17,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind
 
 from otelml import _fast_paths, _guard
-from otelml._spans import SharedAttributes
+from otelml._privacy import HIDDEN
+from otelml._spans import UNSET, SharedAttributes
 
 _KINDS = {
     SpanKind.INTERNAL: b"\x30\x01",
@@ -34,9 +35,14 @@ _MASK = (1 << 64) - 1
 _ONE_BYTE = 0x80
 
 
+_SMALL = tuple(bytes((number,)) for number in range(_ONE_BYTE))
+
+
 def _varint(number: int) -> bytes:
     if number < _ONE_BYTE:
-        return bytes((number,))
+        return _SMALL[number]
+    if number < _ONE_BYTE * _ONE_BYTE:
+        return bytes((number & 0x7F | _ONE_BYTE, number >> 7))
     out = bytearray()
     while number >= _ONE_BYTE:
         out.append((number & 0x7F) | _ONE_BYTE)
@@ -68,8 +74,7 @@ def _pair(key: str, value: bytes) -> bytes:
     name = _key(key)
     size = len(value)
     if len(name) + size + 2 < _ONE_BYTE:
-        head = bytes((0x4A, len(name) + size + 2))
-        return b"".join((head, name, bytes((0x12, size)), value))
+        return b"J%c%b\x12%c%b" % (len(name) + size + 2, name, size, value)
     return _field(b"\x4a", name + _field(b"\x12", value))
 
 
@@ -104,12 +109,8 @@ def _encode_fast(span: ReadableSpan) -> bytes | None:
     start, end, parent, status = span.start_time, span.end_time, span.parent, span.status
     if start is None or end is None or start <= 0 or end <= 0 or span.dropped_attributes:
         return None
-    parts = [
-        b"\x0a\x10",
-        context.trace_id.to_bytes(16, "big"),
-        b"\x12\x08",
-        context.span_id.to_bytes(8, "big"),
-    ]
+    trace_id, span_id, *_ = context  # unpacked: its properties cost ten times that
+    parts = [b"\x0a\x10", trace_id.to_bytes(16, "big"), b"\x12\x08", span_id.to_bytes(8, "big")]
     if parent is not None:
         parts += (b"\x22\x08", parent.span_id.to_bytes(8, "big"))
     if span.name:
@@ -119,7 +120,7 @@ def _encode_fast(span: ReadableSpan) -> bytes | None:
     if attributes is None:
         return None
     parts.append(attributes)
-    parts.append(_status(status))
+    parts.append(b"\x7a\x00" if status is UNSET else _status(status))
     parts.append(_FLAGS_REMOTE if parent is not None and parent.is_remote else _FLAGS_LOCAL)
     return b"".join(parts)
 
@@ -189,6 +190,37 @@ def forget_envelopes() -> None:
     _envelope.cache_clear()
 
 
+class EncodedSpans:
+    """Spans of one resource and scope that are bytes already.
+
+    Args:
+        spans: One field of ``ScopeSpans`` each, with tag and length.
+        like: A span with their resource and scope.
+    """
+
+    __slots__ = ("like", "spans")
+
+    def __init__(self, spans: Sequence[bytes], like: ReadableSpan) -> None:
+        self.spans = spans
+        self.like = like
+
+
+def hide_in_encoded(span: bytes, hides: Callable[[str], bool]) -> bytes:
+    """Return an encoded span without the values of attributes that are sent at no level.
+
+    Args:
+        span: A field of ``ScopeSpans``.
+        hides: Says so by the attribute's name.
+    """
+    from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
+
+    message = ScopeSpans.FromString(span)
+    for attribute in message.spans[0].attributes:
+        if hides(attribute.key):
+            attribute.value.string_value = HIDDEN
+    return message.SerializeToString()
+
+
 class _Holder:
     """Carries a span past a cache: it keeps resource and scope alive, so that ids stay theirs."""
 
@@ -203,26 +235,31 @@ class _Holder:
         return isinstance(other, _Holder) and self.key == other.key
 
 
-def encode_spans_fast(spans: Sequence[ReadableSpan]) -> bytes:
+def encode_spans_fast(spans: Sequence[ReadableSpan | EncodedSpans]) -> bytes:
     """Return an ``ExportTraceServiceRequest`` with ``spans``, as bytes.
 
     Args:
-        spans: Ended spans of any tracers and resources.
+        spans: Ended spans of any tracers and resources, and such as are encoded already.
     """
     groups: dict[int, dict[int, tuple[ReadableSpan, list[bytes]]]] = {}
-    for span in spans:
+    for given in spans:
+        encoded = given if isinstance(given, EncodedSpans) else None
+        span: ReadableSpan = given.like if isinstance(given, EncodedSpans) else given
         scopes = groups.setdefault(id(span.resource), {})
         key = id(span.instrumentation_scope)
         if key not in scopes:
             scopes[key] = (span, [])
-        scopes[key][1].append(_encode_one(span))
+        if encoded is None:
+            scopes[key][1].append(_encode_one(span))
+        else:
+            scopes[key][1].extend(encoded.spans)
     out: list[bytes] = []
     for resource_id, scopes in groups.items():
         resource = schema = b""
         blocks: list[bytes] = []
-        for scope_id, (first, encoded) in scopes.items():
+        for scope_id, (first, fields) in scopes.items():
             holder = _Holder(first)
             resource, schema, scope, scope_schema = _envelope(resource_id, scope_id, holder)
-            blocks.append(_field(b"\x12", scope + b"".join(encoded) + scope_schema))
+            blocks.append(_field(b"\x12", scope + b"".join(fields) + scope_schema))
         out.append(_field(b"\x0a", resource + b"".join(blocks) + schema))
     return b"".join(out)

@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 from typing import Any, Final
 
 from otelml._hints import hint
+from otelml._shown import scrubbed, shown
 from otelml.exceptions import ConfigurationError
 
 __all__ = ["load"]
@@ -32,10 +33,14 @@ def load(group: str, wanted: str, variable: str, others: Sequence[str] = ()) -> 
         package = _PACKAGES.get(wanted.lower())
         install = f"pip install {package}" if package and group.endswith("_exporter") else ""
         meant = install or hint(wanted.lower(), sorted({*found, *others}), "valid")
-        raise ConfigurationError(f"{variable} is {wanted!r}, which is not installed; {meant}")
+        known = (*found, *others, *_PACKAGES)
+        raise ConfigurationError(
+            f"{variable} is {shown(wanted, known)}, which is not installed; {meant}"
+        )
     try:
         return point.load()
     except (ImportError, AttributeError) as error:
         raise ConfigurationError(
-            f"{variable} is {wanted!r}, which cannot be loaded: {error}"
+            f"{variable} is {shown(wanted, (point.name,))}, which cannot be loaded: "
+            f"{scrubbed(str(error))}"
         ) from error

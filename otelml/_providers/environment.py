@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from otelml import _options
 from otelml._options import from_environment, text
 from otelml._providers.batch import BatchSettings
 from otelml._providers.entry_points import load
 from otelml._providers.http import HttpSettings
+from otelml._shown import shown, shown_path, shown_url
 from otelml.exceptions import ConfigurationError
 
 SIGNALS: Final = ("traces", "metrics", "logs")
@@ -25,6 +27,8 @@ _HIGHEST_PORT: Final = 65_535
 _BATCH_SIZE: Final = 512
 _DELAY_MS: Final = 1000.0
 _METRIC_INTERVAL_MS: Final = 15_000.0
+_FIELD: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+_CONTENT: Final = re.compile(r"([!-~\xa0-\xff]([\t -~\xa0-\xff]*[!-~\xa0-\xff])?)?")
 
 
 def one_of(name: str, choices: Sequence[str], default: str) -> str:
@@ -113,8 +117,8 @@ def batch_settings(signal: str) -> BatchSettings:
     batch_size = whole(name, min(_BATCH_SIZE, queue_size))
     if batch_size > queue_size:
         raise ConfigurationError(
-            f"{name} is {batch_size}; it must be at most {prefix}MAX_QUEUE_SIZE, which is "
-            f"{queue_size}"
+            f"{name} is {shown(batch_size)}; it must be at most {prefix}MAX_QUEUE_SIZE, which is "
+            f"{shown(queue_size)}"
         )
     delay_ms = number(f"{prefix}SCHEDULE_DELAY", _DELAY_MS)
     return BatchSettings(queue_size, batch_size, delay_ms / 1e3)
@@ -147,25 +151,24 @@ def otlp_protocol(signal: str) -> str:
     return one_of(name, known, "http/protobuf")
 
 
-def shown(endpoint: str) -> str:
-    """Return an endpoint without the user and the password that it may hold."""
-    scheme, separator, rest = endpoint.rpartition("://")
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
-
-
 def grpc_endpoint(signal: str) -> str:
     """Return the endpoint for gRPC, which needs no scheme.
 
     Raises:
-        ConfigurationError: It holds a user, which gRPC has no use for and would show in its errors.
+        ConfigurationError: It is none, or holds a user or a query, which gRPC has no use for and
+            would show in its errors.
     """
     endpoint, name = _otlp(signal, "ENDPOINT", "http://localhost:4317")
-    if shown(endpoint) != endpoint:
+    parts = _split(endpoint if "://" in endpoint else f"//{endpoint}")
+    if parts is None or not parts.hostname:
         raise ConfigurationError(
-            f"{name} is {shown(endpoint)!r} with a user, which gRPC cannot have; use {_OTLP}HEADERS"
+            f"{name} is {shown_url(endpoint)}; it must be host:port or a URL, its port valid"
         )
-    _check_port(endpoint if "://" in endpoint else f"//{endpoint}", endpoint, name)
+    if "@" in endpoint or parts.query or parts.fragment:
+        raise ConfigurationError(
+            f"{name} is {shown_url(endpoint)} with a user or a query, which gRPC cannot have; use "
+            f"{_OTLP}HEADERS"
+        )
     return endpoint
 
 
@@ -176,20 +179,23 @@ def otlp_endpoint(signal: str) -> str:
         ConfigurationError: It is no URL.
     """
     endpoint, name = _otlp(signal, "ENDPOINT", "http://localhost:4318")
-    parts = urlsplit(endpoint)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    parts = _split(endpoint)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError(
-            f"{name} is {shown(endpoint)!r}; it must be a URL such as http://localhost:4318"
+            f"{name} is {shown_url(endpoint)}; it must be a URL such as http://localhost:4318, its "
+            "port valid"
         )
-    _check_port(endpoint, endpoint, name)
     return endpoint
 
 
-def _check_port(url: str, endpoint: str, name: str) -> None:
+def _split(url: str) -> SplitResult | None:
+    """Return the parts of a URL; None where its host or port is none. The error would repeat it."""
     try:
-        _ = urlsplit(url).port
+        parts = urlsplit(url)
+        _ = parts.port
     except ValueError:
-        raise ConfigurationError(f"{name} is {shown(endpoint)!r}; its port is not valid") from None
+        return None
+    return parts
 
 
 def otlp_timeout_s(signal: str) -> float:
@@ -234,28 +240,43 @@ def http_settings(signal: str) -> HttpSettings:
     endpoint = otlp_endpoint(signal)
     if not text(f"{_OTLP}{signal.upper()}_ENDPOINT"):
         endpoint = f"{endpoint.rstrip('/')}/v1/{signal}"
-    certificate = _file(*_otlp(signal, "CERTIFICATE"))
-    client = _file(*_otlp(signal, "CLIENT_CERTIFICATE"))
-    key = _file(*_otlp(signal, "CLIENT_KEY"))
+    certificate, client, key = otlp_files(signal)
     return HttpSettings(
         endpoint=endpoint,
-        headers=_headers(*_otlp(signal, "HEADERS")),
+        headers=otlp_headers(signal),
         timeout_s=otlp_timeout_s(signal),
         compression=otlp_compression(signal),
         verify=certificate or True,
         cert=(client, key) if client and key else client or None,
         session=_session(signal),
-        shown=shown(endpoint),
+        shown=shown_url(endpoint),
     )
+
+
+def otlp_files(signal: str) -> tuple[str, str, str]:
+    """Return the files of the CA, of the client's certificate and of its key; empty if not said.
+
+    Raises:
+        ConfigurationError: One cannot be read.
+    """
+    names = ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
+    authority, client, key = (_file(*_otlp(signal, name)) for name in names)
+    return authority, client, key
 
 
 def _file(path: str, name: str) -> str:
     if path and not os.access(path, os.R_OK):
-        raise ConfigurationError(f"{name} is {path!r}; that file cannot be read")
+        raise ConfigurationError(f"{name} is {shown_path(path)}; that file cannot be read")
     return path
 
 
-def _headers(value: str, name: str) -> dict[str, str]:
+def otlp_headers(signal: str) -> dict[str, str]:
+    """Return the headers of each request of a signal, their names in lower case.
+
+    Raises:
+        ConfigurationError: They are malformed, or hold what no header can.
+    """
+    value, name = _otlp(signal, "HEADERS")
     headers: dict[str, str] = {}
     for number, pair in enumerate(filter(None, (part.strip() for part in value.split(","))), 1):
         key, equals, item = pair.partition("=")
@@ -264,7 +285,14 @@ def _headers(value: str, name: str) -> dict[str, str]:
             raise ConfigurationError(
                 f"entry {number} of {name} is malformed; it must be key=value,key=value"
             )
-        headers[unquote(key.strip()).lower()] = unquote(item.strip())
+        field, content = unquote(key.strip()).lower(), unquote(item.strip())
+        if not _FIELD.fullmatch(field) or not _CONTENT.fullmatch(content):
+            # The client would say so only with the first request, and repeat it.
+            raise ConfigurationError(
+                f"entry {number} of {name} is malformed; a header's name has letters, digits and "
+                "dashes, its value no line break and only Latin letters"
+            )
+        headers[field] = content
     return headers
 
 

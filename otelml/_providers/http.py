@@ -7,6 +7,7 @@ why they failed, and take no notice of items that the endpoint rejected.
 from __future__ import annotations
 
 import gzip
+import traceback
 import zlib
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 from otelml import _process
 from otelml._providers.client import load_client
 from otelml._providers.delivery import Outcome
+from otelml._shown import cause_of, shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,16 +61,16 @@ class HttpSettings:
         verify: Path of the CA certificates, or True for the system's.
         cert: Paths of the client certificate and, where it is apart, its key.
         session: Makes the session; for credential providers.
-        shown: The URL as logs and status show it; as it is, where empty.
+        shown: The URL as logs and status show it; made from it where empty.
     """
 
-    endpoint: str
-    headers: dict[str, str] = field(default_factory=dict)
+    endpoint: str = field(repr=False)
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
     timeout_s: float = 10.0
     compression: str = "none"
     verify: str | bool = True
     cert: str | tuple[str, str] | None = None
-    session: Callable[[], requests.Session] | None = None
+    session: Callable[[], requests.Session] | None = field(default=None, repr=False)
     shown: str = ""
 
 
@@ -83,7 +85,7 @@ class HttpTarget:
     protocol = "http/protobuf"
 
     def __init__(self, signal: str, settings: HttpSettings) -> None:
-        self.endpoint = settings.shown or settings.endpoint
+        self.endpoint = settings.shown or shown_url(settings.endpoint)
         self.timeout_s = settings.timeout_s
         self._settings = settings
         self._headers = {"content-type": "application/x-protobuf", **settings.headers}
@@ -91,6 +93,7 @@ class HttpTarget:
             self._headers.setdefault("content-encoding", settings.compression)
         self._compress = _COMPRESS[settings.compression]
         self.message, self._response, self._rejected = _messages(signal)
+        self.takes_encoded = signal != "metrics"
         self._session: requests.Session | None = None
         if not _process.is_early.value:
             load_client()
@@ -124,16 +127,20 @@ class HttpTarget:
                 if fresh or isinstance(error, requests.ConnectTimeout) or left <= 0:
                     raise
                 self.close()
+                _let_go(error)
                 return self._post(payload, left)
-        except requests.Timeout:
+        except requests.Timeout as error:
+            _let_go(error)
             waited = monotonic() - started
             text = f"no answer within {waited:.1f} s"
             return Outcome(ok=False, error=text, retry=True, away=True)
         except requests.ConnectionError as error:
-            hint = _GRPC_HINT if urlsplit(self.endpoint).port == _GRPC_PORT else ""
-            return Outcome(ok=False, error=_cause(error) + hint, retry=True, away=True)
+            hint = _GRPC_HINT if urlsplit(self._settings.endpoint).port == _GRPC_PORT else ""
+            cause = cause_of(error)
+            _let_go(error)
+            return Outcome(ok=False, error=cause + hint, retry=True, away=True)
         except (requests.RequestException, OSError, ValueError) as error:
-            return Outcome(ok=False, error=_cause(error), away=True)
+            return Outcome(ok=False, error=cause_of(error), away=True)
 
     def _post(self, payload: bytes, timeout_s: float) -> Outcome:
         session = self._session
@@ -211,10 +218,11 @@ def _messages(signal: str) -> tuple[Callable[[Any], bytes], Any, str]:
         )
 
         return _serialized(encode_metrics), ExportMetricsServiceResponse, "rejected_data_points"
-    from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
-    return _serialized(encode_logs), ExportLogsServiceResponse, "rejected_log_records"
+    from otelml._providers.encode_logs import encode_logs_fast
+
+    return encode_logs_fast, ExportLogsServiceResponse, "rejected_log_records"
 
 
 def _serialized(encode: Callable[[Any], Any]) -> Callable[[Any], bytes]:
@@ -241,19 +249,19 @@ def _retry_after_s(value: str | None) -> float | None:
     return max((when - datetime.now(timezone.utc)).total_seconds(), 0.0)
 
 
-def _cause(error: BaseException) -> str:
-    """Return in a few words what is at the bottom of a connection error."""
-    seen: BaseException | None = error
-    best = str(error).split("\n", 1)[0][:200]
-    for _ in range(10):
-        if seen is None:
-            break
-        if isinstance(seen, OSError) and seen.strerror:
-            best = seen.strerror
-        elif isinstance(seen, OSError) and len(seen.args) == 1 and isinstance(seen.args[0], str):
-            best = seen.args[0]
-        reason = getattr(seen.args[0], "reason", None) if seen.args else None
-        inner = reason if isinstance(reason, BaseException) else None
-        nested = next((a for a in seen.args if isinstance(a, BaseException)), None)
-        seen = inner or seen.__cause__ or seen.__context__ or nested
-    return best[:1].lower() + best[1:]
+def _let_go(error: BaseException) -> None:
+    """End the cycles that hold a failed connection's pool: urllib3 keeps errors in its frames.
+
+    Else the pool lives until the next collection. Where gevent's last greenlets end by then, its
+    queue cannot be emptied any more, and Python prints so.
+    """
+    seen: set[int] = set()
+    left: list[object] = [error]
+    while left:
+        one = left.pop()
+        if not isinstance(one, BaseException) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        traceback.clear_frames(one.__traceback__)
+        # urllib3's reason is an error, that of ssl a text
+        left += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from otelml import _guard
+from otelml._hosts import is_loopback
 from otelml._options import text
 from otelml._providers import environment as _environment
+from otelml._shown import shown_host
 from otelml.exceptions import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -21,6 +24,11 @@ _logger = logging.getLogger("otelml")
 _DEFAULT_HOST: Final = "127.0.0.1"
 _DEFAULT_PORT: Final = 9464
 _STOP_S: Final = 0.6
+_NO_TOKEN: Final = "none"  # noqa: S105 - the word for none
+_OPEN: Final = (
+    "otelml: /metrics on %s, which others can reach, %s: set OTELML_PROMETHEUS_TOKEN to what a "
+    "scrape sends as `Authorization: Bearer`, or to `none` where the network keeps strangers out"
+)
 _MISSED: Final = (
     "each worker of a prefork server counts for itself, and a scrape reaches only the one that "
     "holds the port; export over OTLP to a Collector to have the sum"
@@ -44,6 +52,7 @@ class PrometheusServer:
         except ImportError as error:
             raise MissingDependencyError("/metrics for Prometheus", "prometheus") from error
         self.host, self.port = self.address(options)
+        self._token = (options.prometheus_token or "").strip()
         self.reader: MetricReader = PrometheusReader()
         self._server: Any = None
         self._pid = os.getpid()
@@ -74,22 +83,30 @@ class PrometheusServer:
         """Listen; where that cannot be, say so and go on."""
         if self.port == 0:
             return
-        from prometheus_client import start_http_server
+        from otelml._providers.prometheus_server import serve
 
+        local = is_loopback(self.host)
+        if not local and not self._token:
+            _logger.warning(_OPEN, shown_host(self.host), "is not served")
+            return
+        if not local:
+            _logger.warning(_OPEN, shown_host(self.host), "is served, over plain HTTP")
+        token = "" if self._token == _NO_TOKEN else self._token
         try:
-            started: Any = start_http_server(self.port, self.host)
+            server = serve(self.host, self.port, token, local=local)
         except OSError as error:
             _logger.warning(
                 "otelml: /metrics is not served on %s:%d: %s; choose another port with "
                 "OTEL_EXPORTER_PROMETHEUS_PORT or MetricOptions(prometheus_port=). If another "
                 "worker has it: %s",
-                self.host,
+                shown_host(self.host),
                 self.port,
                 error.strerror or error,
                 _MISSED,
             )
             return
-        self._server = started[0]
+        self._server = server
+        threading.Thread(target=server.serve_forever, name="otelml-prometheus", daemon=True).start()
         self._pid = os.getpid()
 
     def rename(self) -> None:

@@ -104,7 +104,8 @@ def _turn_on(providers: Providers, name: str, config: Config) -> None:
 
 
 def _server(options: MetricOptions) -> tuple[object, ...]:
-    return options.enabled, options.prometheus, options.prometheus_host, options.prometheus_port
+    where = options.prometheus_host, options.prometheus_port, options.prometheus_token
+    return options.enabled, options.prometheus, *where
 
 
 def _renew_server(providers: Providers, options: MetricOptions) -> None:

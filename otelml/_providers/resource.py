@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +21,7 @@ from opentelemetry.sdk.resources import (
 
 from otelml._hints import hint
 from otelml._options import text
+from otelml._shown import shown
 from otelml._version import __version__
 from otelml.exceptions import ConfigurationError
 from otelml.semconv import SERVICE_INSTANCE_ID, SERVICE_NAME
@@ -25,6 +29,8 @@ from otelml.semconv import SERVICE_INSTANCE_ID, SERVICE_NAME
 if TYPE_CHECKING:
     from otelml.config import Config
 
+_logger = logging.getLogger("otelml")
+_ATTRIBUTES: Final = "OTEL_RESOURCE_ATTRIBUTES"
 _DETECTORS: Final = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
 
 
@@ -38,6 +44,11 @@ def create_resource(config: Config) -> Resource:
         ConfigurationError: A detector that is named is not installed.
     """
     check_detectors()
+    with _told_without_values():
+        return _created(config)
+
+
+def _created(config: Config) -> Resource:
     environment = OTELResourceDetector().detect().attributes
     attributes: dict[str, Any] = {
         "telemetry.distro.name": "otelml",
@@ -58,6 +69,27 @@ def create_resource(config: Config) -> Resource:
     return created if os.environ.get(_DETECTORS) else _detected().merge(created)
 
 
+@contextmanager
+def _told_without_values() -> Generator[None]:
+    """Say which entry of ``OTEL_RESOURCE_ATTRIBUTES`` is malformed; the SDK would repeat it."""
+    logger = logging.getLogger("opentelemetry.sdk.resources")
+
+    def keep(record: logging.LogRecord) -> bool:
+        return "resource attribute pair" not in str(record.msg)
+
+    entries = os.environ.get(_ATTRIBUTES, "").split(",")
+    for number, entry in enumerate(entries, 1):
+        if entry.strip() and "=" not in entry:
+            _logger.warning(
+                "otelml: entry %d of %s is not key=value, and ignored", number, _ATTRIBUTES
+            )
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)
+
+
 def check_detectors() -> None:
     """Refuse the names of resource detectors that are not installed.
 
@@ -70,7 +102,7 @@ def check_detectors() -> None:
         if name not in known:
             meant = hint(name, sorted(set(known)))
             raise ConfigurationError(
-                f"{_DETECTORS} names {name!r}, which is not installed; {meant}"
+                f"{_DETECTORS} names {shown(name, known)}, which is not installed; {meant}"
             )
 
 

@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace.sampling import (
 from otelml._options import text
 from otelml._providers import environment as _environment
 from otelml._providers.entry_points import load
+from otelml._shown import shown
 from otelml.exceptions import ConfigurationError
 
 _NAME: Final = "OTEL_TRACES_SAMPLER"
@@ -49,5 +50,7 @@ def create_sampler() -> Sampler:
     factory = load(group, name, _NAME, (*_PLAIN, *_RATIO))
     sampler = factory(text(_ARGUMENT) or None)
     if not isinstance(sampler, Sampler):
-        raise ConfigurationError(f"{_NAME} is {name!r}, which is not a usable sampler")
+        raise ConfigurationError(
+            f"{_NAME} is {shown(name, (name,))}, which is not a usable sampler"
+        )
     return sampler

@@ -7,7 +7,7 @@ differs or fails is off for the process: otherwise a new SDK would lose telemetr
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any
 
@@ -23,9 +23,20 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from otelml import _fast_paths, _guard
 from otelml._metrics import BoundStream
-from otelml._providers.encode import encode_spans_fast
+from otelml._providers.encode import EncodedSpans, encode_spans_fast
 from otelml._providers.environment import is_disabled
-from otelml._spans import AutoSpans, DeferredSpan, OrdinarySpans
+from otelml._records.prediction import PredictionRecord, StageRecord
+from otelml._records.results import Results
+from otelml._spans import (
+    AutoSpans,
+    DeferredSpan,
+    OrdinarySpans,
+    Sinks,
+    build_template,
+    complete_spans,
+    outline,
+    prediction_attributes,
+)
 from otelml._state import ProcessState
 
 _ATTRIBUTES = {"a": "one", "b": "two"}
@@ -189,9 +200,60 @@ def _check_encoding() -> str:
     return "" if usual == fast else "encoded spans differ from those of the SDK's encoder"
 
 
+class _Encoded(_Kept):
+    """Keeps spans that come encoded."""
+
+    takes_encoded = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoded: list[bytes] = []
+        self.like: ReadableSpan | None = None
+
+    def put_encoded(self, spans: Sequence[bytes], like: ReadableSpan) -> None:
+        self.encoded += spans
+        self.like = like
+
+
+def _record(spans: Any) -> PredictionRecord:
+    record = PredictionRecord("model", "1", "")
+    record.spans, record.framework, record.rows, record.records = spans, "a", 1, True
+    record.start_ns, record.end_ns = _START_NS, _END_NS
+    record.span = spans.start("predict model", Context(), _START_NS)
+    stage = StageRecord("inference", _START_NS, _END_NS)
+    context = trace.set_span_in_context(record.span, Context())
+    stage.span = spans.start(stage.name, context, _START_NS)
+    record.stages.append(stage)
+    spans.end(stage.span, _END_NS)
+    spans.end(record.span, _END_NS)
+    return record
+
+
+def _check_templates() -> str:
+    if _fast_paths.is_off(_fast_paths.ENCODING):
+        return ""  # and therefore no template is used either
+    provider, _ = _provider()
+    kept = _Encoded()
+    provider._active_span_processor._span_processors = (kept,)  # noqa: SLF001 - no public way
+    tracer: Any = provider.get_tracer("otelml.check", "1")
+    spans: Any = AutoSpans(provider, tracer).choose()
+    record, results = _record(spans), Results(("é",), None, None, (), 0.75)
+    sinks = Sinks()
+    if not sinks.of(spans):
+        return "spans are not taken encoded"
+    attributes = prediction_attributes(record, results, "an id")
+    _, values = outline(record) or ([], [])
+    encoded = build_template(spans, record, attributes).fill([*values, b"an id", 0.75])
+    complete_spans(record, attributes)
+    usual = encode_spans(kept.ended)
+    fast = type(usual).FromString(encode_spans_fast([EncodedSpans(encoded, sinks.like)]))
+    return "" if usual == fast else "spans of a template differ from those of the SDK's encoder"
+
+
 _CHECKS: dict[str, Callable[[], str]] = {
     _fast_paths.METRICS: _check_metrics,
     _fast_paths.HISTOGRAMS: _check_histograms,
     _fast_paths.SPANS: _check_spans,
     _fast_paths.ENCODING: _check_encoding,
+    _fast_paths.TEMPLATES: _check_templates,
 }

@@ -14,6 +14,7 @@ from otelml._providers.delivery import Outcome, Target
 from otelml._providers.entry_points import load
 from otelml._providers.http import HttpTarget
 from otelml._providers.pump import is_exporting
+from otelml._shown import scrubbed, shown, shown_url
 from otelml.exceptions import ConfigurationError, MissingDependencyError
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class SdkTarget:
         if getattr(result, "name", "") == "SUCCESS":
             return Outcome(ok=True)
         error = _said.text or _guard.last_error.get(name, "it failed and did not say why")
-        return Outcome(ok=False, error=error, away=True)
+        return Outcome(ok=False, error=scrubbed(error), away=True)
 
 
 def create_target(signal: str, name: str) -> Target:
@@ -138,8 +139,9 @@ def _made(cls: Any, variable: str, name: str) -> Callable[[], Any]:
             return cls()
         except (TypeError, ValueError, OSError, ImportError, RuntimeError) as error:
             raise ConfigurationError(
-                f"{variable} is {name!r}, which cannot be set up: {error}"
-            ) from error
+                f"{variable} is {shown(name, (name,))}, which cannot be set up: "
+                f"{scrubbed(str(error))}"
+            ) from None
 
     return make
 
@@ -148,6 +150,9 @@ def _grpc(signal: str) -> SdkTarget:
     endpoint = _environment.grpc_endpoint(signal)
     timeout_s = _environment.otlp_timeout_s(signal)
     insecure = _environment.otlp_insecure(signal)
+    # What is wrong with these would be in the exporter's own log, with what they are set to.
+    _environment.otlp_headers(signal)
+    _environment.otlp_files(signal)
     compressed = _environment.otlp_compression(signal)
     variable = "OTEL_EXPORTER_OTLP_PROTOCOL"
     try:
@@ -158,7 +163,7 @@ def _grpc(signal: str) -> SdkTarget:
     compression = getattr(import_module("grpc").Compression, _COMPRESSIONS[compressed])
     options = {"endpoint": endpoint, "insecure": insecure, "timeout": timeout_s}
     make = _made(lambda: cls(**options, compression=compression), variable, "grpc")
-    return SdkTarget(make, "grpc", endpoint, timeout_s)
+    return SdkTarget(make, "grpc", shown_url(endpoint), timeout_s)
 
 
 def _json(signal: str) -> SdkTarget:
@@ -173,4 +178,4 @@ def _json(signal: str) -> SdkTarget:
         ) from error
     settings = _environment.http_settings(signal)
     make = _made(cls, "OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")
-    return SdkTarget(make, "http/json", settings.endpoint, settings.timeout_s)
+    return SdkTarget(make, "http/json", settings.shown, settings.timeout_s)

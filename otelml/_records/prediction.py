@@ -6,7 +6,9 @@ made of these records by those who come later.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from time import perf_counter_ns
+from types import MappingProxyType
 from typing import Any
 
 from opentelemetry import trace
@@ -50,72 +52,72 @@ class PredictionRecord:
     """
 
     __slots__ = (
+        "__dict__",
         "anchor_ns",
-        "calls",
-        "classes",
         "confidence",
         "end_ns",
-        "error",
-        "exception",
-        "feature_names",
         "features",
         "framework",
         "has_own_result",
         "id_text",
-        "in_request",
-        "inferred",
         "label",
         "model",
-        "notes",
         "perf_ns",
-        "probabilities",
-        "random_ids",
         "records",
         "results",
         "rows",
-        "source",
         "span",
         "spans",
         "stages",
         "start_ns",
-        "task",
-        "undecided",
         "value",
         "variant",
         "version",
     )  # fmt: skip
 
     spans: Spans
+    # Defaults on the class, where most predictions keep them.
+    calls: Sequence[Call] = ()
+    classes: tuple[Any, ...] | None = None
+    error = ""
+    exception: BaseException | None = None
+    feature_names: tuple[str, ...] | None = None
+    inferred = False
+    in_request = False
+    opaque_ids: Mapping[int, str] = MappingProxyType({})  # those that were read, by row
+    notes: tuple[str, ...] = ()  # why results of calls were left out
+    probabilities: Any = None
+    random_ids: tuple[int, int] | None = None
+    source = 0  # id() of the model whose call gave the results
+    task = ""
+    undecided = ""  # why no label follows from the probabilities alone
 
     def __init__(self, model: str, version: str, variant: str) -> None:
         self.model = model
         self.version = version
         self.variant = variant
-        self.framework = self.task = ""
+        self.framework = ""
         self.features: Snapshot | None = None
-        self.feature_names: tuple[str, ...] | None = None
-        self.classes: tuple[Any, ...] | None = None
         # As given; Results are made of these when somebody asks.
         self.label: Any = None
         self.value: Any = None
         self.confidence: Any = None
-        self.probabilities: Any = None
         self.has_own_result = False
-        self.source = 0  # id() of the model whose call gave them
-        self.notes: tuple[str, ...] = ()  # why results of calls were left out
-        self.undecided = ""  # why no label follows from the probabilities alone
         self.results: Results | None = None
         self.rows: int | None = None
-        self.error = ""
-        self.exception: BaseException | None = None
         self.stages: list[StageRecord] = []
-        self.calls: list[Call] = []
-        self.inferred = self.in_request = False
         self.records = False  # whether its span does
         self.span: trace.Span = trace.INVALID_SPAN
         self.start_ns = self.end_ns = self.anchor_ns = self.perf_ns = 0
         self.id_text: str | None = None
-        self.random_ids: tuple[int, int] | None = None
+
+    def add_call(self, call: Call) -> None:
+        """Keep a call of a model that is part of it."""
+        calls = self.calls
+        if isinstance(calls, list):
+            calls.append(call)
+        else:
+            self.calls = [call]
 
     def now_ns(self) -> int:
         """Return the time, nanoseconds since the epoch, by the clock of this prediction."""

@@ -1,9 +1,9 @@
-"""The result of a prediction, made uniform."""
+"""The result of a prediction: as a library's instrumentor read it, and made uniform."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,3 +25,21 @@ class Results(NamedTuple):
     confidences: npt.NDArray[np.float64] | None
     problems: Sequence[str]
     confidence: float | None = None
+
+
+class Answer(NamedTuple):
+    """What the output of a model call says, as the instrumentor of its library understands it.
+
+    Args:
+        label: A label, or one a row; None where it says none.
+        value: A number, or one a row; None where it says none.
+        probabilities: Shape (rows, classes); None where it says none.
+        classes: The labels of the columns; None where they are those of the model.
+        left_out: Why the output is no result; empty where it is one.
+    """
+
+    label: Any = None
+    value: Any = None
+    probabilities: Any = None
+    classes: tuple[Any, ...] | None = None
+    left_out: str = ""

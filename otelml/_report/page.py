@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from otelml._report import view
 from otelml._report.history import History
+from otelml._report.verdict import Verdict
 from otelml._version import __version__
 from otelml.drift import DriftResult
 from otelml.exceptions import MissingDependencyError, OtelmlError
@@ -26,6 +28,7 @@ def render(
     digest: str = "",
     made_at: dt.datetime | None = None,
     history: History | None = None,
+    verdict: Verdict | None = None,
 ) -> str:
     """Return a comparison as one HTML page: no other file, no script, nothing from a network.
 
@@ -35,6 +38,29 @@ def render(
         digest: The reference's.
         made_at: When the window ended; now, unsaid.
         history: Evidence of the windows before.
+        verdict: How it was decided, where not by the p-values of this window alone.
+
+    Raises:
+        MissingDependencyError: The extra ``report`` is not installed.
+    """
+    when = made_at or dt.datetime.now(dt.timezone.utc)
+    context: dict[str, Any] = {
+        "title": title,
+        "digest": digest,
+        "version": __version__,
+        "made_at": when.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "result": result,
+        "summary": view.summary(result),
+        "features": view.features(result, history or History()),
+        "statistics": view.STATISTICS,
+        "verdict": verdict,
+        "notes": verdict.notes if verdict is not None else {},
+    }
+    return fill("page.html.j2", context)
+
+
+def fill(template: str, context: Mapping[str, Any]) -> str:
+    """Return a template of this room, filled; every text in it escaped.
 
     Raises:
         MissingDependencyError: The extra ``report`` is not installed.
@@ -50,18 +76,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    when = made_at or dt.datetime.now(dt.timezone.utc)
-    context: dict[str, Any] = {
-        "title": title,
-        "digest": digest,
-        "version": __version__,
-        "made_at": when.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC"),
-        "result": result,
-        "summary": view.summary(result),
-        "features": view.features(result, history or History()),
-        "statistics": view.STATISTICS,
-    }
-    return environment.get_template("page.html.j2").render(context)
+    return environment.get_template(template).render(context)
 
 
 def write(path: str | Path, page: str) -> None:

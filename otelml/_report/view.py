@@ -79,15 +79,17 @@ def summary(result: DriftResult) -> str:
 
 def features(result: DriftResult, history: History) -> list[FeatureView]:
     """Return the features, those to look at first in front."""
+    ranks = result.ranks
     order = sorted(
         result.features.values(),
-        key=lambda f: (not f.drift_detected, bool(f.reason), -_finite(f.rank), f.name),
+        key=lambda f: (not f.drift_detected, bool(f.reason), -ranks[f.name], f.name),
     )
-    longest = max((_finite(feature.rank) for feature in order), default=0.0)
-    return [_view(f, longest, f"feature-{i}", history) for i, f in enumerate(order)]
+    longest = max(ranks.values(), default=0.0) or 1.0
+    views = enumerate(order)
+    return [_view(f, ranks[f.name] / longest, f"feature-{i}", history) for i, f in views]
 
 
-def _view(feature: FeatureDrift, longest: float, anchor: str, history: History) -> FeatureView:
+def _view(feature: FeatureDrift, rank: float, anchor: str, history: History) -> FeatureView:
     bins, more = _bins(feature)
     return FeatureView(
         name=feature.name,
@@ -99,7 +101,7 @@ def _view(feature: FeatureDrift, longest: float, anchor: str, history: History) 
         missing=_percent(feature.missing_share),
         unseen=f"{feature.unseen:,}",
         importance="" if feature.importance is None else _number(feature.importance),
-        rank_width=100 * _finite(feature.rank) / longest if longest > 0 else 0.0,
+        rank_width=100 * rank,
         cells=tuple(_cell(feature, name) for name, _, _ in STATISTICS),
         bins=bins,
         more_bins=more,
@@ -126,10 +128,6 @@ def _bins(feature: FeatureDrift) -> tuple[tuple[BinRow, ...], int]:
         for _, (name, p, q) in shown
     )
     return rows, len(feature.bins) - len(rows)
-
-
-def _finite(value: float) -> float:
-    return value if math.isfinite(value) else 0.0
 
 
 def _number(value: float) -> str:

@@ -24,6 +24,7 @@ from otelml._prediction import (
     is_suppressed,
     leave_inferred,
     leave_out,
+    model_called,
     opened,
     request_scope,
     take_result,
@@ -43,6 +44,15 @@ def current_call() -> Call | None:
     """Return the top-level model call that encloses the caller; None outside one."""
     call = _call.get()
     return call if call is None or not call.end_ns else None  # on a thread that outlives it
+
+
+def is_in_request() -> bool:
+    """Whether the caller serves: a request is under way, or a prediction that was said."""
+    scope: RequestScope | None = request_scope.get()
+    if scope is not None and not scope.is_over():
+        return True
+    current: OpenPrediction | None = current_open()
+    return current is not None and not current.inferred
 
 
 def begin_call(model: Any, method: str, data: Any, framework: str) -> Call | None:
@@ -89,6 +99,8 @@ def _begin_call(model: Any, method: str, data: Any, framework: str) -> Call:
     owner: Any = call.prediction
     if owner.features is None and owner.rows is None:
         _guard.call("rows", _take_rows, owner, data)
+    if model_called.value is not None:
+        _guard.call("shadow", model_called.value, owner, data)
     call.token = _call.set(call)
     alone = owner.inferred and not owner.in_request
     call.start_ns = owner.start_ns if alone else owner.now_ns()
@@ -102,7 +114,7 @@ def _in_explicit(
         if owner.end_ns:
             return None  # the task outlives it
         call = Call(model, info, method, data, owner)
-        owner.calls.append(call)
+        owner.add_call(call)
     return call
 
 
@@ -122,7 +134,7 @@ def _in_request(
             owner = _inferred(info, scope.cursor_ns)
             scope.open.append((owner, lane))
         call = Call(model, info, method, data, owner)
-        owner.calls.append(call)
+        owner.add_call(call)
     for prediction in over:
         # outside the lock, as a span processor of the application's may take its time
         _guard.call("call", finish, prediction, owner.start_ns)
@@ -132,7 +144,7 @@ def _in_request(
 def _alone(model: Any, info: ModelInfo, method: str, data: Any) -> Call:
     owner = _inferred(info, None)
     call = Call(model, info, method, data, owner)
-    owner.calls.append(call)
+    owner.add_call(call)
     return call
 
 
@@ -199,6 +211,8 @@ def _let_go(owner: PredictionRecord, call: Call) -> None:
     """Keep of the calls of an explicit prediction what its end will ask for, and no inputs."""
     call.data = call.model = None
     calls = owner.calls
+    if not isinstance(calls, list):
+        return
     # The first and the last to end tell the stages; those on other threads have yet to end.
     for i in range(len(calls) - 1, 0, -1):
         if calls[i] is not call and calls[i].end_ns:

@@ -13,6 +13,7 @@ from otelml._records.model import ModelInfo
 if TYPE_CHECKING:
     from otelml.reference import Reference
 
+_AROUND = {"statsmodels": "_results", "torch": "_orig_mod"}
 _lock = _threads.Lock()
 _registered: dict[int, tuple[Any, ModelInfo]] = {}
 _described: dict[int, tuple[Any, Mapping[str, Any]]] = {}
@@ -51,6 +52,7 @@ def register_model(
         from otelml._monitor import register_reference
 
         register_reference(str(name), str(version or ""), reference)
+    model = _inner(model)
     info = ModelInfo(
         str(name),
         str(version or ""),
@@ -59,6 +61,13 @@ def register_model(
     )
     _remember(_registered, model, info)
     _identified.pop(id(model), None)
+
+
+def _inner(model: Any) -> Any:
+    """Return the object whose methods are called where a library puts another one around it."""
+    place = _AROUND.get(type(model).__module__.partition(".")[0])
+    inner = _guard.quietly(getattr, model, place, None) if place else None
+    return model if inner is None else inner
 
 
 def _remember(store: dict[int, tuple[Any, Any]], model: Any, value: Any) -> None:
@@ -91,9 +100,18 @@ def describe(model: Any, framework: str) -> Mapping[str, Any]:
     if known is None:
         function = _frameworks.get(framework)
         known = (_guard.call(framework, function, model) if function else None) or {}
-        if known.get("n_features") is not None:  # else it is not fitted yet: ask again
+        if (
+            known.get("is_fitted") or known.get("n_features") is not None
+        ):  # else it is not fitted yet: ask again
             _remember(_described, model, known)
     return known
+
+
+def forget(model: Any) -> None:
+    """Forget what a model told of itself: it has become another one."""
+    for store in (_described, _identified):
+        if _recall(store, model) is not None:
+            store.pop(id(model), None)
 
 
 def identify(
@@ -123,7 +141,9 @@ def _identify(
     elif default_name:
         name, version = default_name, default_version or ""
     else:
-        name, version = _guard.call("model", _mlflow, model) or ("", "")
+        name, version = str(facts.get("name") or ""), str(facts.get("version") or "")
+        if not name:
+            name, version = _guard.call("model", _mlflow, model) or ("", "")
         name = name or str(facts.get("class_name") or type(model).__name__)
         version = version or default_version or ""
     task = (registered.task if registered else "") or str(facts.get("task") or "")
@@ -131,7 +151,7 @@ def _identify(
     return ModelInfo(
         name,
         version,
-        framework,
+        str(facts.get("framework") or framework),
         task,
         names or facts.get("feature_names"),
         facts.get("classes"),

@@ -166,6 +166,11 @@ class RequestScope:
             self._ended = prediction
 
     @property
+    def has_prediction(self) -> bool:
+        """Whether something was predicted in it whose id there may be."""
+        return self._last is not None or self._ended is not None
+
+    @property
     def prediction_id(self) -> str | None:
         """The id of the view's own last prediction, else of the last that has its result."""
         found = self._last or self._ended
@@ -208,6 +213,12 @@ class RequestScope:
         before = len(self.open)
         self.open = [item for item in self.open if item[0] is not prediction]
         return len(self.open) < before
+
+    def close_idle(self) -> bool:
+        """End the request where nothing is under way in it, as in most; return whether it ended."""
+        # In this order: who finds it open on another thread is in the lanes by then.
+        self.closed = True
+        return not (self._lanes or self.open)
 
     def close(self, end_ns: int, error: BaseException | None) -> None:
         """End the request, and the inferred predictions that no call is in.
@@ -267,6 +278,21 @@ def leave_request(scope: RequestScope) -> None:
         scope.token = None
 
 
+def close_request(scope: RequestScope, error: BaseException | None = None) -> None:
+    """End the inferred predictions of a request, whose caller is still in it.
+
+    Args:
+        scope: What :func:`begin_request` returned.
+        error: The exception that the view ended with.
+    """
+    if scope.closed:
+        return
+    if not scope.close_idle():
+        _guard.call("request", scope.close, scope.now_ns(), error)
+    if get_current() is not scope.view.context:
+        leave_inferred()
+
+
 def end_request(scope: RequestScope | None, error: BaseException | None = None) -> None:
     """Mark the end of a request: its inferred predictions end with it.
 
@@ -274,9 +300,6 @@ def end_request(scope: RequestScope | None, error: BaseException | None = None) 
         scope: What :func:`begin_request` returned.
         error: The exception that the view ended with.
     """
-    if scope is None or scope.closed:
-        return
-    _guard.call("request", scope.close, scope.now_ns(), error)
-    if get_current() is not scope.view.context:
-        leave_inferred()
-    leave_request(scope)
+    if scope is not None:
+        close_request(scope, error)
+        leave_request(scope)

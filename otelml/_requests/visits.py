@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import Token
-from time import perf_counter_ns, time_ns
+from time import time_ns
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -84,30 +84,29 @@ _known: WeakKeyDictionary[Runtime, _Known] = WeakKeyDictionary()
 class Visit:
     """One request, from before its first hook to after its last."""
 
-    __slots__ = ("_anchor_ns", "_perf_ns", "error", "last", "runtime", "token")
+    __slots__ = ("_start_ns", "error", "last", "runtime", "token")
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        self._perf_ns = perf_counter_ns()
-        self._anchor_ns = time_ns()
+        self._start_ns = time_ns()
         self.last: OpenPrediction | None = None
         self.error = ""
         self.token: Token[Any] | None = None
 
     def end(self, route: Route, failure: str, view: Callable[..., Any] | None) -> None:
         """Learn who answered, or count that nobody could."""
-        known = _known.get(self.runtime) or _known.setdefault(self.runtime, _Known())
         last = self.last
+        if last is None and not failure:
+            return
+        known = _known.get(self.runtime) or _known.setdefault(self.runtime, _Known())
         if last is not None:
             known.learn(route, _Model(last.model, last.version, last.variant))
-            return
-        if not failure:
             return
         model = known.find(route) or _declared(view, route.method)
         if model is None:
             return
-        end_ns = self._anchor_ns + perf_counter_ns() - self._perf_ns
-        record = FailedRequest(*model, self.error or failure, self._anchor_ns, end_ns)
+        end_ns = max(time_ns(), self._start_ns)
+        record = FailedRequest(*model, self.error or failure, self._start_ns, end_ns)
         self.runtime.recorder.submit(record)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from otelml import _guard, semconv
+from otelml._privacy import Cleaned, current_policy
 from otelml._records.prediction import PredictionRecord, StageRecord
 from otelml._records.results import Results
 
@@ -62,7 +63,7 @@ def prediction_attributes(
     if record.framework:
         attributes[semconv.ML_MODEL_FRAMEWORK] = record.framework
     if record.features is not None:
-        width = _width(record.features.data)
+        width = feature_count(record.features.data)
         if width is not None:
             attributes[semconv.ML_FEATURE_COUNT] = width
     if any(stage.inferred for stage in record.stages):
@@ -84,7 +85,8 @@ def _add_result(attributes: dict[str, Any], results: Results) -> None:
         attributes[semconv.ML_PREDICTION_CONFIDENCE_ATTRIBUTE] = results.confidence
 
 
-def _width(data: Any) -> int | None:
+def feature_count(data: Any) -> int | None:
+    """Return how many features a copy of them has; None where that is not known."""
     if isinstance(data, dict):
         return len(data)
     shape = getattr(data, "shape", None)
@@ -101,4 +103,8 @@ def status_description(record: PredictionRecord) -> str:
     if error is None:
         return record.error
     text = _guard.quietly(str, error)  # a hostile __str__ must not cost the span
-    return type(error).__name__ if text is None else f"{type(error).__name__}: {text}"
+    if text is None:
+        return Cleaned(type(error).__name__)
+    policy = current_policy()
+    said = f"{type(error).__name__}: {policy.message_of(error, text)}"
+    return Cleaned(said) if policy.is_private else said

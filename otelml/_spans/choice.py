@@ -101,11 +101,33 @@ def create_tracer(provider: trace.TracerProvider) -> trace.Tracer:
     return provider.get_tracer(semconv.SCOPE, __version__, semconv.SCHEMA_URL)
 
 
+def create_deferred_spans(
+    provider: trace.TracerProvider, scope: str, version: str, schema_url: str
+) -> AutoSpans | None:
+    """Return deferred spans of another scope; None where the provider does not let them be.
+
+    Args:
+        provider: Of any making.
+        scope: The name of an instrumentation.
+        version: Its version.
+        schema_url: That of its conventions.
+    """
+    tracer = provider.get_tracer(scope, version, schema_url=schema_url)
+    if not isinstance(provider, TracerProvider) or not isinstance(tracer, SdkTracer) or _is_slow():
+        return None
+    return _guard.quietly(AutoSpans, provider, tracer)
+
+
+def _is_slow() -> bool:
+    """Whether spans must be ordinary ones."""
+    asked = os.environ.get("OTELML_ORDINARY_SPANS", "").lower() == "true"
+    return asked or _fast_paths.is_off(_fast_paths.SPANS)
+
+
 def create_spans(provider: trace.TracerProvider) -> AutoSpans | OrdinarySpans:
     """Return the cheapest way that gives the provider's very spans."""
     tracer = create_tracer(provider)
-    slow = os.environ.get("OTELML_ORDINARY_SPANS", "").lower() == "true"
-    slow = slow or _fast_paths.is_off(_fast_paths.SPANS)
+    slow = _is_slow()
     if isinstance(provider, TracerProvider) and isinstance(tracer, SdkTracer) and not slow:
         spans = _guard.quietly(AutoSpans, provider, tracer)
         if spans is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from random import getrandbits
 from time import time_ns
 from typing import Any
 
@@ -12,16 +13,22 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.sdk.trace import Tracer as SdkTracer
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Decision, ParentBased
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import Attributes, AttributeValue
 
 from otelml import _guard
+from otelml._spans.current import SPAN_KEY
+from otelml._spans.incoming import links_of
+from otelml._spans.samplers import inherits, is_plain, keeps
 
 _SIMPLE = (str, bool, int, float)
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
-_UNSET = Status(StatusCode.UNSET)
+UNSET = Status(StatusCode.UNSET)
+_SPAN_BITS = (1 << 64) - 1
+_NO_STATE = SpanContext(1, 1, is_remote=False).trace_state
 
 
 class DeferredSpan(trace.Span):
@@ -60,7 +67,6 @@ class DeferredSpan(trace.Span):
         self.parent = parent
         self.start_time = start_ns
         self.source = source
-        self._limit = source.attribute_limit
         self._attributes: Any = dict(attributes) if attributes else {}
         if links:
             self._links = list(links)
@@ -82,7 +88,7 @@ class DeferredSpan(trace.Span):
     @property
     def status(self) -> Status:
         """The status so far."""
-        return self._status or _UNSET
+        return self._status or UNSET
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:
         """Set an attribute, as the SDK's span does."""
@@ -91,7 +97,8 @@ class DeferredSpan(trace.Span):
         attributes = self._attributes
         if type(attributes) is dict:
             simple = type(value) in _SIMPLE and key and type(key) is str
-            if not simple or (self._limit is not None and len(attributes) >= self._limit):
+            limit = self.source.attribute_limit
+            if not simple or (limit is not None and len(attributes) >= limit):
                 attributes = self._bounded()
             else:
                 # The SDK moves a key that is set again to the end.
@@ -174,7 +181,8 @@ class DeferredSpan(trace.Span):
         if self._handed_over:
             return
         end, self.end_time = self.end_time, None
-        if self._attributes or (self._limit is not None and len(attributes) > self._limit):
+        limit = self.source.attribute_limit
+        if self._attributes or (limit is not None and len(attributes) > limit):
             self.set_attributes(attributes)
         else:
             self._attributes = attributes  # as they are: nobody changes them any more
@@ -245,8 +253,15 @@ class DeferredSpans:
         # Older SDKs know nothing of random ids, and set no flag.
         self._random = bool(getattr(provider.id_generator, "is_trace_id_random", bool)())
         self._random_flag = hasattr(provider.id_generator, "is_trace_id_random")
+        self._plain_ids = type(provider.id_generator) is RandomIdGenerator
         self._sampler = tracer.sampler
-        self._inherits = _inherits(self._sampler)
+        self._inherits = inherits(self._sampler)
+        self._keeps_roots = keeps(self._sampler, "_root")
+        self._keeps_remote = keeps(self._sampler, "_remote_parent_sampled")
+        self.asks_alone = not is_plain(self._sampler)
+        random = getattr(TraceFlags, "RANDOM_TRACE_ID", 0) if self._random_flag else 0
+        self._root_flags = TraceFlags(_SAMPLED | (random if self._random else 0))
+        self._kept_flags = _SAMPLED | random
 
     def bound(self, attributes: Attributes) -> BoundedAttributes:
         """Return span attributes cleaned and cut by the provider's limits."""
@@ -266,9 +281,9 @@ class DeferredSpans:
         links: Sequence[Link] = (),
     ) -> trace.Span:
         """Start a span under the one that is current in ``context``."""
-        parent_span = trace.get_current_span(context)
-        if self._inherits and type(parent_span) is DeferredSpan:
-            own = parent_span._context  # noqa: SLF001 - same module
+        above = context.get(SPAN_KEY)
+        if self._inherits and type(above) is DeferredSpan:
+            own = above._context  # noqa: SLF001 - same module
             trace_id, _, _, flags, state, _ = own  # unpacked: its properties cost ten times that
             if flags & _SAMPLED:
                 # Below a span of ours that is sampled, a parent-based sampler has one answer.
@@ -277,18 +292,47 @@ class DeferredSpans:
                 ids = tuple.__new__(SpanContext, parts)
                 return DeferredSpan(name, ids, own, start_ns, None, self, links)
         # Another library's span may answer with None, whatever the API says.
-        parent: Any = parent_span.get_span_context()
+        parent: Any = trace.get_current_span(context).get_span_context()
         if parent is None or not parent.is_valid:
-            parent = None
+            links = (*links, *links_of(context))
+        internal = trace.SpanKind.INTERNAL
+        asked = _guard.call("sampler", self.ask, context, parent, name, internal, None, links)
+        if asked is None:
+            return trace.INVALID_SPAN
+        ids, records, attributes = asked
+        if not records:
+            return trace.NonRecordingSpan(ids)
+        parent = parent if parent is not None and parent.is_valid else None
+        return DeferredSpan(name, ids, parent, start_ns, attributes, self, links)
+
+    def ask(
+        self,
+        context: Context,
+        parent: SpanContext | None,
+        name: str,
+        kind: trace.SpanKind,
+        attributes: Attributes,
+        links: Sequence[Link] = (),
+    ) -> tuple[SpanContext, bool, Attributes]:
+        """Ask the sampler about a span.
+
+        Args:
+            context: What it starts in.
+            parent: What it is below; None or invalid for a root.
+            name: Its name.
+            kind: Its kind.
+            attributes: What it starts with.
+            links: Its links.
+
+        Returns:
+            Its ids and flags, whether it records, and its attributes.
+        """
+        if parent is None or not parent.is_valid:
             trace_id, is_random = self._new_trace_id(), self._random
         else:
             trace_id = parent.trace_id
             is_random = self._random_flag and getattr(parent.trace_flags, "random_trace_id", False)
-        internal = trace.SpanKind.INTERNAL
-        ask = self._sampler.should_sample
-        result = _guard.call("sampler", ask, context, trace_id, name, internal, None, links)
-        if result is None:
-            return trace.INVALID_SPAN
+        result = self._sampler.should_sample(context, trace_id, name, kind, attributes, links)
         flags = (
             _SAMPLED
             if result.decision is Decision.RECORD_AND_SAMPLE
@@ -297,9 +341,29 @@ class DeferredSpans:
         if is_random:
             flags = TraceFlags(flags | TraceFlags.RANDOM_TRACE_ID)
         ids = SpanContext(trace_id, self._new_span_id(), False, flags, result.trace_state)
-        if result.decision is Decision.DROP:
-            return trace.NonRecordingSpan(ids)
-        return DeferredSpan(name, ids, parent, start_ns, result.attributes, self, links)
+        return ids, result.decision is not Decision.DROP, result.attributes
+
+    def root(self) -> SpanContext | None:
+        """Return the ids of a root span that every sampling keeps; None where it must be asked."""
+        if not self._keeps_roots:
+            return None
+        if self._plain_ids:
+            bits = getrandbits(192)  # one call: each costs a cold look at the generator's state
+            trace_id, span_id = bits >> 64, bits & _SPAN_BITS
+        else:
+            trace_id = span_id = 0
+        if not (trace_id and span_id):
+            trace_id, span_id = self._new_trace_id(), self._new_span_id()
+        parts = (trace_id, span_id, False, self._root_flags, _NO_STATE, True)
+        return tuple.__new__(SpanContext, parts)
+
+    def below(self, parent: SpanContext) -> SpanContext | None:
+        """Return the ids of a span below a valid remote one; None where sampling must be asked."""
+        trace_id, _, is_remote, flags, state, _ = parent
+        if not (self._keeps_remote and is_remote and flags & _SAMPLED):
+            return None
+        kept = TraceFlags(flags & self._kept_flags)
+        return tuple.__new__(SpanContext, (trace_id, self._new_span_id(), False, kept, state, True))
 
     def end(self, span: trace.Span, end_ns: int) -> None:
         """End a span; :meth:`DeferredSpan.complete` hands it over."""
@@ -314,11 +378,3 @@ class DeferredSpans:
 def _is_valid(link: Link) -> bool:
     context = link.context
     return context.is_valid or bool(link.attributes or context.trace_state)
-
-
-def _inherits(sampler: object) -> bool:
-    return sampler is ALWAYS_ON or (
-        type(sampler) is ParentBased
-        and sampler._local_parent_sampled is ALWAYS_ON  # noqa: SLF001 - no public way
-        and sampler._local_parent_not_sampled is ALWAYS_OFF  # noqa: SLF001 - no public way
-    )

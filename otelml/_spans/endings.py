@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Status, StatusCode
 
 from otelml._records.prediction import PredictionRecord, StageRecord
 from otelml._records.results import Results
 from otelml._spans.attributes import prediction_attributes, stage_attributes, status_description
+from otelml._spans.current import with_span
 from otelml._spans.deferred import DeferredSpan
 
 
@@ -36,7 +36,7 @@ def end_stage(record: PredictionRecord, stage: StageRecord) -> None:
 
 def end_now(record: PredictionRecord, results: Results, id_text: str) -> None:
     """End the ordinary span of a prediction, and make those of its inferred stages."""
-    _infer_spans(record)
+    infer_spans(record)
     record.span.set_attributes(prediction_attributes(record, results, id_text))
     status = _status(record)
     if status is not None:
@@ -53,7 +53,7 @@ def complete_spans(record: PredictionRecord, attributes: Mapping[str, Any]) -> N
     """
     if not record.records or not record.spans.deferred:
         return
-    _infer_spans(record)
+    infer_spans(record)
     for stage in record.stages:
         complete_stage(record, stage)
     if isinstance(record.span, DeferredSpan):
@@ -67,11 +67,12 @@ def complete_stage(record: PredictionRecord, stage: StageRecord) -> None:
         stage.span.complete(stage_attributes(record, stage), status)
 
 
-def _infer_spans(record: PredictionRecord) -> None:
+def infer_spans(record: PredictionRecord) -> None:
     """Make the spans of stages that were inferred, below the prediction's."""
-    context = trace.set_span_in_context(record.span, Context())
+    context: Context | None = None
     for stage in record.stages:
         if stage.inferred and stage.span is None:
+            context = context or with_span(Context(), record.span)
             stage.span = record.spans.start(stage.name, context, stage.start_ns)
             end_stage(record, stage)
 

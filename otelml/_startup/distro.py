@@ -12,7 +12,11 @@ from otelml._startup.zero_code import started
 __all__ = ["OtelmlDistro"]
 
 # Frameworks that init() chooses and instruments itself, by their entry points.
-_OF_INIT = frozenset({"flask", "logging", "system_metrics", "otelml_flask", "otelml_sklearn"})
+_OF_INIT = frozenset((
+    "flask", "fastapi", "starlette", "asgi", "logging", "system_metrics", "otelml_flask",
+    "otelml_starlette", "otelml_sklearn", "otelml_xgboost", "otelml_lightgbm", "otelml_catboost",
+    "otelml_onnxruntime", "otelml_statsmodels", "otelml_mlflow", "otelml_keras", "otelml_torch",
+))  # fmt: skip
 
 
 class OtelmlDistro(BaseDistro):  # type: ignore[misc] # upstream has no types

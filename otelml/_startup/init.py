@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from otelml import _guard, _process
 from otelml._prediction import current_runtime
+from otelml._startup.filters import kept_filters
 from otelml._startup.telemetry import Telemetry, current, lock
 from otelml._state import ProcessState
 from otelml.config import (
@@ -18,6 +19,7 @@ from otelml.config import (
     FeedbackOptions,
     LogOptions,
     MetricOptions,
+    PrivacyOptions,
     TraceOptions,
 )
 
@@ -45,6 +47,7 @@ def init(
     feedback: bool | FeedbackOptions = True,
     cost: bool | CostOptions = True,
     drift: bool | DriftOptions = True,
+    privacy: str | PrivacyOptions | None = None,
     system: bool = True,
     instrument: str | Sequence[str] = "auto",
     resource_attributes: Mapping[str, str | bool | int | float] | None = None,
@@ -70,6 +73,8 @@ def init(
         feedback: False, or options of prediction ids.
         cost: False, or options of what the service costs.
         drift: False, or options of the drift monitor.
+        privacy: ``private`` (the default: no exact feature value leaves the process),
+            ``internal``, ``open``, or options.
         system: Whether process and host metrics are collected.
         instrument: ``"auto"``, ``"none"``, or the names of instrumentors.
         resource_attributes: Further attributes of the resource.
@@ -79,37 +84,48 @@ def init(
         InvalidReferenceError: The reference cannot be used.
         MissingDependencyError: What was asked for needs an extra.
     """
-    loaded = None
-    if reference is not None:
-        from otelml._monitor import load_reference
-
-        loaded = load_reference(reference)
     arguments = {
         "service_name": service_name,
         "service_version": service_version,
         "environment": environment,
         "model": model,
         "model_version": model_version,
-        "reference": None if loaded is None else f"sha256:{loaded.digest}",
+        "reference": None,
         "traces": traces,
         "metrics": metrics,
         "logs": logs,
         "feedback": feedback,
         "cost": cost,
         "drift": drift,
+        "privacy": privacy,
         "system": system,
         "instrument": instrument,
         "resource_attributes": resource_attributes,
     }
+    with kept_filters():
+        return _init(arguments, app, reference)
+
+
+def _init(
+    arguments: dict[str, Any], app: Any, reference: Reference | str | PathLike[str] | None
+) -> Telemetry:
+    loaded = None
+    if reference is not None:
+        from otelml._monitor import load_reference
+
+        loaded = load_reference(reference)
+        arguments["reference"] = f"sha256:{loaded.digest}"
     from otelml import _options, instrumentors
     from otelml._cost import check as check_cost
-    from otelml._startup.sources import resolve, warn_of_unknown_variables
+    from otelml._feedback import check_store
+    from otelml._startup.sources import resolve, warn_of_ids, warn_of_unknown_variables
 
     _options.forget_empty()
     _options.check_propagators()
     config = resolve(arguments)
     instrumentors.check(config)
     check_cost(config.cost)
+    check_store(config.feedback)
     if loaded is None and config.reference is not None:
         from otelml._monitor import load_reference
 
@@ -122,8 +138,10 @@ def init(
         if running is None:
             running = current.value = Telemetry(config, app, loaded)
             warn_of_unknown_variables()
+            warn_of_ids(config.feedback)
         elif running is provisional and running.config != config:
             running._renew(config, app, loaded)  # noqa: SLF001 - of this room
+            warn_of_ids(config.feedback)
         elif running.config != config:
             _logger.warning(
                 "otelml: init() was called again with other options, which are ignored; "

@@ -149,6 +149,7 @@ class Lifecycle:
     def _at_exit(self) -> None:
         if self._installed:
             self._run(self._stop, monotonic() + self._budget.left_s())
+            _guard.quietly(_threads.end_quietly)
 
     def _at_job_end(self) -> None:
         if self._installed:

@@ -3,37 +3,65 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
 from opentelemetry.metrics import Meter, MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from otelml import semconv
+from otelml import _threads, semconv, semconv_quality, semconv_variants
 from otelml._cost import Costs
-from otelml._feedback import feedback_after_fork
+from otelml._feedback import Sources, feedback_after_fork, prepare_feedback
 from otelml._metrics import (
     Instruments,
     Source,
     States,
+    create_instrument,
     create_meter,
+    forget_runs,
     observe,
+    observe_runs,
     observe_self,
     observe_states,
 )
 from otelml._monitor import Asked, Monitor, observe_monitor
 from otelml._prediction import Ids, Recorder, Runtime, current_runtime, install_runtime
+from otelml._privacy import Policy, install_policy
+from otelml._quality import observe_quality, observe_verdicts
+from otelml._retraining import observe_retraining
+from otelml._servers import measures_after_fork
 from otelml._spans import create_spans
+from otelml._variants import observe_shadows, shadows_after_fork, wait_for_shadows
 from otelml._worker import Processor, Worker
 from otelml.config import Config
 from otelml.reference import Reference
 
+_REPORTS_S = 2.0  # for the last reports to be written, at an end
+_TRIGGERS_S = 1.0  # for a trigger under way
 _RENEW_S = 1.0
+_SOURCES_S = 1.0  # for labels that are on their way, at an end
+_LEAVE_S = 3.0
+_SHADOWS_S = 1.0  # for shadows of the last requests, at an end
+
+
+class Resource(Protocol):
+    """What a resource is asked for."""
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """Its attributes."""
+        ...
 
 
 class HasProviders(Protocol):
     """What the pipeline needs of the providers."""
+
+    @property
+    def resource(self) -> Resource:
+        """Who sends."""
+        ...
 
     @property
     def tracer_provider(self) -> TracerProvider:
@@ -68,6 +96,7 @@ class Pipeline:
         self.monitor = self._watch(config, reference)
         self.processor = self._processor(providers)
         self.costs = Costs(config.cost)
+        self.sources = Sources(self.runtime)
         # What is replaced by other options is looked up with each call.
         self.worker = Worker(
             self.recorder,
@@ -82,13 +111,13 @@ class Pipeline:
         self.processor.handle(record)
 
     def _runtime(self, config: Config, providers: HasProviders) -> Runtime:
-        secret = config.feedback.secret
-        return Runtime(
-            config,
-            create_spans(providers.tracer_provider),
-            self.recorder,
-            Ids(config.feedback.enabled, secret.encode() if secret else None),
-        )
+        install_policy(Policy(config.privacy, config.logs.redact))
+        service = str(providers.resource.attributes.get(semconv.SERVICE_NAME, ""))
+        model = (config.model or "", config.model_version or "")
+        ids = Ids(config.feedback, service, self.recorder.submit, [model])
+        runtime = Runtime(config, create_spans(providers.tracer_provider), self.recorder, ids)
+        prepare_feedback(runtime)
+        return runtime
 
     @staticmethod
     def _watch(config: Config, reference: Reference | None) -> Monitor | None:
@@ -100,8 +129,12 @@ class Pipeline:
         options = self.runtime.config.metrics
         instruments: Instruments | None = None
         if options.enabled:
-            instruments = Instruments(create_meter(providers.meter_provider), options)
-        return Processor(self.runtime, instruments, self.monitor)
+            meter = create_meter(providers.meter_provider)
+            instruments = Instruments(meter, options)
+            distance = semconv_variants.ML_SHADOW_DISTANCE
+            self.runtime.shadow_distance = create_instrument(meter, distance, options)
+        service = str(providers.resource.attributes.get(semconv.SERVICE_NAME, ""))
+        return Processor(self.runtime, instruments, self.monitor, service)
 
     def _observe(self, providers: HasProviders) -> None:
         """Make the instruments that are asked, once for each provider."""
@@ -129,6 +162,20 @@ class Pipeline:
             lambda: self.monitor,
             lambda: self.runtime.config.metrics.cardinality_limit,
         )
+        observe_quality(
+            meter,
+            lambda: self.processor.quality,
+            lambda: self.runtime.config.metrics.cardinality_limit,
+        )
+        rows, errors, lag = semconv_quality.SOURCE_METRICS
+        observe(meter, rows, lambda: self.sources.rows())  # noqa: PLW0108 - as above
+        observe(meter, errors, lambda: self.sources.errors())  # noqa: PLW0108 - as above
+        observe(meter, lag, lambda: self.sources.lags())  # noqa: PLW0108 - as above
+        limit = lambda: self.runtime.config.metrics.cardinality_limit  # noqa: E731
+        observe_verdicts(meter, lambda: self.processor.verdicts, lambda: self.monitor, limit)
+        observe_retraining(meter, lambda: self.processor.retraining, limit)
+        observe_shadows(meter, limit)
+        observe_runs(meter, limit)
         providers.observe(meter, self._dropped)
 
     def _costs_in(self, currency: str) -> Iterable[tuple[float, dict[str, str]]]:
@@ -154,6 +201,7 @@ class Pipeline:
             self.monitor = self._watch(config, reference)
         self.processor = self._processor(providers)
         self.processor.continue_from(processor)
+        processor.stop(0.0)
         if config.cost != runtime.config.cost or not runtime.config.metrics.enabled:
             costs.stop()
             self.costs = Costs(config.cost)
@@ -161,6 +209,9 @@ class Pipeline:
                 self.costs.start()
         self._observe(providers)
         install_runtime(self.runtime)
+        self.sources.stop(time.monotonic() + _SOURCES_S)
+        self.sources = Sources(self.runtime)
+        self.sources.start()
 
     def _dropped(self) -> Iterable[tuple[float, dict[str, str]]]:
         lost = {semconv.OTELML_SIGNAL: "predictions", semconv.OTELML_REASON: "queue_full"}
@@ -172,6 +223,7 @@ class Pipeline:
         if self.runtime.config.metrics.enabled:
             self.costs.start()
         install_runtime(self.runtime)
+        self.sources.start()
 
     def flush(self, deadline: float) -> bool:
         """Work off what is waiting, by ``deadline`` on the monotonic clock."""
@@ -180,18 +232,36 @@ class Pipeline:
     def stop(self, deadline: float) -> None:
         """Stop recording, work off what is waiting, end the worker."""
         if current_runtime() is self.runtime:
+            wait_for_shadows(min(deadline, time.monotonic() + _SHADOWS_S))
             install_runtime(None)
         self.costs.stop()
+        self.sources.stop(min(deadline, time.monotonic() + _SOURCES_S))
         self.worker.stop(min(deadline, time.monotonic() + 3600))
+        self._leave(min(deadline, time.monotonic() + _LEAVE_S))
+        self.processor.stop(max(0.0, min(deadline - time.monotonic(), _TRIGGERS_S)))
+        if self.monitor is not None:
+            self.monitor.archive.flush(min(deadline - time.monotonic(), _REPORTS_S))
+            self.monitor.keeper.flush(min(deadline - time.monotonic(), _REPORTS_S))
+
+    def _leave(self, deadline: float) -> None:
+        """Write what the next process goes on with, on a thread: a store may not answer."""
+        leaving = _threads.Thread(self.processor.leave, name="otelml-leaving")
+        with suppress(RuntimeError):  # the interpreter ends: what was written last stands
+            leaving.start()
+            leaving.join(max(0.0, deadline - time.monotonic()))
 
     def after_fork(self) -> None:
         """Start anew in a child."""
         self.recorder.after_fork()
         self.runtime.active.reset()
         feedback_after_fork(self.runtime)
+        measures_after_fork()
+        shadows_after_fork()
+        forget_runs()
         self.processor.after_fork()
         self.worker.after_fork()
         self.costs.after_fork()
+        self.sources.after_fork()
 
     def status(self) -> dict[str, Any]:
         """Return what waits and what was dropped before it reached the providers."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -15,15 +16,19 @@ from typing import Any, TypeVar, cast
 
 from otelml import _process
 from otelml import environment_variables as env
+from otelml._id_options import MAKE_ONE
 from otelml._option_fields import Options
 from otelml._options import (
     Given,
     boolean,
     check_keys,
     from_environment,
+    one_of,
     parse,
     unknown_variables,
 )
+from otelml._privacy_options import LEVELS
+from otelml._shown import shown, shown_key
 from otelml.config import (
     Config,
     CostOptions,
@@ -31,6 +36,7 @@ from otelml.config import (
     FeedbackOptions,
     LogOptions,
     MetricOptions,
+    PrivacyOptions,
     TraceOptions,
 )
 from otelml.exceptions import ConfigurationError
@@ -59,6 +65,7 @@ PLAIN_KEYS = (
     "model_version",
     "reference",
 )
+_LEVELS = "private, internal, open or PrivacyOptions"
 _VARIABLES = {
     "model": env.OTELML_MODEL,
     "model_version": env.OTELML_MODEL_VERSION,
@@ -76,15 +83,28 @@ def read_pyproject(start: Path) -> tuple[Mapping[str, Any], str]:
         path = folder / "pyproject.toml"
         if not path.is_file():
             continue
+        data, wrong = {}, ""
         try:
             data = tomllib.loads(path.read_text("utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigurationError(f"{path} cannot be read: {error}") from error
+            wrong = _place_of(error)
+        if wrong:  # outside: Python's own errors hold the whole file
+            raise ConfigurationError(f"{path} cannot be read: {wrong}")
         table = data.get("tool", {}).get("otelml", {})
         if not isinstance(table, dict):
-            raise ConfigurationError(f"{path}: [tool.otelml] must be a table, not {table!r}")
+            raise ConfigurationError(f"{path}: [tool.otelml] must be a table")
         return cast("dict[str, Any]", table), str(path)
     return {}, ""
+
+
+def _place_of(error: Exception) -> str:
+    """Return what is wrong with a file, and where, without what stands there."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start} is not UTF-8"
+    place = re.search(r"\(at [^()]*\)$", str(error))
+    return f"it is not TOML {place[0]}" if place else "it is not TOML"
 
 
 def _build(cls: type[_Opt], values: Mapping[str, Any], sources: Mapping[str, str]) -> _Opt:
@@ -96,19 +116,55 @@ def _build(cls: type[_Opt], values: Mapping[str, Any], sources: Mapping[str, str
         raise ConfigurationError(f"{text} (from {named})" if named else text) from None
 
 
+def _privacy(argument: Any, table: Any, source: str, environ: Mapping[str, str]) -> PrivacyOptions:
+    """Return the options of privacy, which may be given as the name of a level."""
+    if argument is not None and not isinstance(argument, (str, PrivacyOptions)):
+        raise Given("privacy", argument, "init(privacy=)").wrong(_LEVELS)
+    if isinstance(table, bool):
+        raise Given("privacy", table, source).wrong(_LEVELS)
+    if isinstance(table, str):
+        table = {"level": table}
+    if isinstance(argument, str):
+        level = one_of(Given("privacy", argument, "init(privacy=)"), LEVELS)
+        environ = {**environ, env.OTELML_PRIVACY: level}
+    given = argument if isinstance(argument, PrivacyOptions) else True
+    options: PrivacyOptions = _signal("privacy", given, table, source, environ)
+    return options
+
+
 def _signal(name: str, argument: Any, table: Any, source: str, environ: Mapping[str, str]) -> Any:
-    cls = SIGNALS[name]
+    cls = SIGNALS.get(name, PrivacyOptions)
     if isinstance(argument, cls):
         return argument
     if not isinstance(argument, bool):
         raise ConfigurationError(
-            f"init({name}=) is {argument!r}; it must be True, False or {cls.__name__}"
+            f"init({name}=) is {shown(argument)}; it must be True, False or {cls.__name__}"
         )
     values: dict[str, Any] = {}
     if cls is LogOptions and not _process.owns_stdout():
         values["json"] = False
+    if argument is False:
+        values["enabled"] = False
+    return _section(cls, name, table, source, environ, values)
+
+
+def _section(
+    cls: type[_Opt],
+    name: str,
+    table: Any,
+    source: str,
+    environ: Mapping[str, str],
+    values: dict[str, Any],
+) -> _Opt:
+    """Return options from a table and the environment; ``values`` has what comes before both."""
+    fixed = {key: value for key, value in values.items() if key == "enabled"}
     sources: dict[str, str] = {}
     kinds = {option.name: str(option.type) for option in fields(cls)}
+    parts = {
+        option.name: type(option.default)
+        for option in fields(cls)
+        if isinstance(option.default, Options)
+    }
     if isinstance(table, bool):
         table = {"enabled": table}
     if not isinstance(table, Mapping):
@@ -116,8 +172,11 @@ def _signal(name: str, argument: Any, table: Any, source: str, environ: Mapping[
     given = cast("Mapping[str, Any]", table)
     check_keys(given, tuple(kinds), source, f"{name}.")
     for key, value in given.items():
-        values[key] = tuple(value) if kinds[key].startswith("tuple") else value
-        sources[key] = source
+        if key not in parts:
+            values[key] = tuple(value) if kinds[key].startswith("tuple") else value
+            sources[key] = source
+    for key, part in parts.items():
+        values[key] = _section(part, f"{name}.{key}", given.get(key, {}), source, environ, {})
     for option in fields(cls):
         variable = option.metadata["env"]
         set_to = from_environment(variable, environ) if variable else None
@@ -125,14 +184,13 @@ def _signal(name: str, argument: Any, table: Any, source: str, environ: Mapping[
             choices = option.metadata.get("choices") or ()
             values[option.name] = _in_case(parse(set_to, kinds[option.name]), choices)
             sources[option.name] = variable
-    if argument is False:
-        values["enabled"] = False
-    return _build(cls, values, sources)
+    return _build(cls, {**values, **fixed}, sources)
 
 
 def _in_case(value: Any, choices: Sequence[str]) -> Any:
     """Return a text as the choice is spelled that it means; a variable may be in any case."""
-    return next((c for c in choices if isinstance(value, str) and c == value.upper()), value)
+    folded = value.casefold() if isinstance(value, str) else None
+    return next((choice for choice in choices if choice.casefold() == folded), value)
 
 
 def _instrument(argument: str | Sequence[str], source: str) -> tuple[str, ...]:
@@ -162,15 +220,30 @@ def _resource_attributes(argument: Any, table: Mapping[str, Any]) -> tuple[tuple
     merged: dict[str, Any] = dict(table.get("resource_attributes", {}))
     if argument is not None and not isinstance(argument, Mapping):
         raise ConfigurationError(
-            f"init(resource_attributes=) is {argument!r}; it must be a mapping"
+            f"init(resource_attributes=) is {shown(argument)}; it must be a mapping"
         )
     merged.update(argument or {})
     for key, value in merged.items():
         if not isinstance(value, (str, bool, int, float)):
             raise ConfigurationError(
-                f"resource_attributes[{key!r}] is {value!r}; it must be a string, number or bool"
+                f"resource_attributes[{shown_key(key)}] is {shown(value)}; "
+                "it must be a string, number or bool"
             )
     return tuple(sorted(merged.items()))
+
+
+def warn_of_ids(options: FeedbackOptions) -> None:
+    """Say that labels of other processes are refused, and the line that mends it."""
+    if _process.is_early.value or not options.enabled or options.secret:
+        return
+    if options.unsigned == "accept" or options.ids == "opaque":
+        return
+    _logger.warning(
+        "otelml: OTELML_SECRET is not set, so this process has made up a key for prediction ids, "
+        "and refuses labels for predictions of other processes and from before a restart. "
+        "Make a key once with `%s`, and set OTELML_SECRET=<key> for every replica",
+        MAKE_ONE,
+    )
 
 
 def warn_of_unknown_variables() -> None:
@@ -202,7 +275,7 @@ def resolve(
     except OSError:  # the current folder has been deleted: there is no file to read
         start = Path("/")
     table, source = read_pyproject(start)
-    valid = (*PLAIN_KEYS, *SIGNALS, "system", "instrument", "resource_attributes")
+    valid = (*PLAIN_KEYS, *SIGNALS, "privacy", "system", "instrument", "resource_attributes")
     check_keys(table, valid, source, "")
     config = Config(
         **{k: _plain(k, arguments.get(k), table, source, environ) for k in PLAIN_KEYS},
@@ -211,6 +284,7 @@ def resolve(
             for name in SIGNALS
         },
         resource_attributes=_resource_attributes(arguments.get("resource_attributes"), table),
+        privacy=_privacy(arguments.get("privacy"), table.get("privacy", {}), source, environ),
     )
     system, origin = arguments.get("system", True), "init(system=)"
     set_to = from_environment(env.OTELML_SYSTEM, environ)

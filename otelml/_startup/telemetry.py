@@ -17,6 +17,7 @@ from otelml._state import ProcessState
 from otelml.config import Config
 
 if TYPE_CHECKING:
+    from otelml._monitor import Archive
     from otelml.reference import Reference
 
 # Held while telemetry begins, changes or ends.
@@ -46,6 +47,7 @@ class Telemetry:
         self._providers = create_providers(config)
         configure_providers(self._providers)
         _guard.call("self-check", check_fast_paths)
+        self._trust(config)
         self._pipeline = Pipeline(config, self._providers, reference)
         self._pipeline.start()
         self._instrumented = instrumentors.instrument(config, self._providers, app)
@@ -73,9 +75,18 @@ class Telemetry:
         renew_providers(self._providers, config, self.config)
         keep = providers == [s.provider for s in self._providers.signals.values()]
         self.config = config
+        self._trust(config)
         self._pipeline.renew(config, self._providers, reference)
         instrumentors.instrument_anew(self._instrumented, config, self._providers, app, keep=keep)
         self._lifecycle.set_budget(config.traces.flush_timeout_s)
+
+    def _trust(self, config: Config) -> None:
+        """Say whether the traces of callers are gone on with."""
+        from otelml._providers import trust_incoming
+
+        traces = self._providers.signals.get("traces")
+        provider = traces.provider if traces is not None else None
+        _guard.call("propagation", trust_incoming, config.traces.trust_incoming, provider)
 
     def _instrument_rest(self) -> None:
         """Instrument what is chosen and is not instrumented."""
@@ -87,6 +98,7 @@ class Telemetry:
     def _leave(self) -> None:
         """End and send nothing: a process that this one starts does all this again, and serves."""
         from otelml import instrumentors
+        from otelml._providers import trust_incoming
 
         with lock:
             if self._ended:
@@ -95,6 +107,7 @@ class Telemetry:
             if current.value is self:
                 current.value = None
             _guard.call("reloader", instrumentors.uninstrument, self._instrumented)
+            _guard.call("propagation", trust_incoming, True)
             _guard.call("reloader", self._pipeline.stop, time.monotonic())
             _guard.call("reloader", self._providers.discard)
             _guard.call("reloader", self._lifecycle.uninstall)
@@ -122,6 +135,7 @@ class Telemetry:
             Whether everything was sent in time.
         """
         from otelml import instrumentors
+        from otelml._providers import trust_incoming
 
         # Held to the end: an init() on another thread must not find what is being taken away.
         with lock:
@@ -135,6 +149,7 @@ class Telemetry:
             # The pipeline first: what it still holds writes log records.
             _guard.call("shutdown", self._pipeline.stop, _share_of(deadline))
             _guard.call("shutdown", instrumentors.uninstrument, self._instrumented)
+            _guard.call("propagation", trust_incoming, True)
             done = bool(_guard.call("shutdown", self._providers.shutdown, deadline))
             _guard.call("shutdown", self._lifecycle.uninstall)
             return done
@@ -163,7 +178,17 @@ class Telemetry:
     def drift_status(self) -> list[dict[str, Any]]:
         """Return for each model version: next check, rows collected, last reports, what is seen."""
         monitor = self._pipeline.monitor
-        return (_guard.call("drift", monitor.status) or []) if monitor is not None else []
+        if monitor is None:
+            return []
+        found = _guard.call("drift", monitor.status) or []
+        for one in found:
+            one.update(self._pipeline.processor.verdict(one["model"], one["version"]))
+        return found
+
+    def retrainings(self) -> list[dict[str, Any]]:
+        """Return the retrainings that were triggered, the newest first: when, why, what came."""
+        retraining = self._pipeline.processor.retraining
+        return (_guard.call("retraining", retraining.past) or []) if retraining is not None else []
 
     def drift_reports(self) -> list[dict[str, Any]]:
         """Return the last drift check of each model version, every statistic in it."""
@@ -227,6 +252,12 @@ class Telemetry:
         tb: TracebackType | None,
     ) -> None:
         self.shutdown()
+
+
+def reports_of(telemetry: Telemetry) -> Archive | None:
+    """Return the reports that the drift monitor keeps; None where there is no monitor."""
+    monitor = telemetry._pipeline.monitor  # noqa: SLF001 - its own module
+    return monitor.archive if monitor is not None else None
 
 
 def _share_of(deadline: float) -> float:

@@ -9,11 +9,12 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
 
-from otelml import semconv
+from otelml import semconv, semconv_quality
 from otelml._feedback import FeedbackRecord, RejectedRecord
 from otelml._metrics import Instruments, Key, Sums
 from otelml._prediction import Runtime
 from otelml._spans import DeferredSpan
+from otelml._worker.label_counts import LabelCounts
 from otelml._worker.log_records import EVENT_NAME, write_record
 
 _feedback_log = logging.getLogger("otelml.feedback")
@@ -32,6 +33,7 @@ class Labels:
         self._runtime = runtime
         self._to = instruments
         self._sums = sums
+        self._counts = None if instruments is None else LabelCounts(instruments, sums)
 
     def take(self, record: FeedbackRecord) -> None:
         """Take one label."""
@@ -50,26 +52,36 @@ class Labels:
         self._sums.add(to.feedback_rejected, ((semconv.ML_FEEDBACK_REASON, reason),))
 
     def _measure(self, record: FeedbackRecord, to: Instruments) -> None:
-        token, result = record.token, record.result
+        result = record.result
         if result.outcome == semconv.OUTCOME_DUPLICATE:
             self._count_rejected(to, "duplicate")
             return
+        if record.differs:
+            self._count_difference(record, to)
         if result.outcome == semconv.OUTCOME_CONFLICT:
-            # The first label is counted already and a counter cannot take it back.
+            # The first label is counted and a counter cannot take it back: two would be too many.
             self._count_rejected(to, "conflict")
-        key: Key = (
-            (semconv.ML_MODEL_NAME, token.model),
-            (semconv.ML_MODEL_VERSION, token.version),
-        )
-        if token.variant:
-            key = (*key, (semconv.ML_MODEL_VARIANT, token.variant))
+            return
+        key = model_of(record)
         origin = (semconv.ML_FEEDBACK_SOURCE, record.source)
         to.feedback_delay.write(result.delay_s, (*key, origin))
-        labels = (
-            (semconv.ML_LABEL_ACTUAL, "" if token.is_value else result.actual),
-            (semconv.ML_LABEL_PREDICTED, "" if token.is_value else token.label),
+        if self._counts is not None:
+            self._counts.add(record, key)
+
+    def _count_difference(self, record: FeedbackRecord, to: Instruments) -> None:
+        key: Key = (
+            *model_of(record),
+            (semconv.ML_FEEDBACK_SOURCE, record.source),
+            (semconv_quality.ML_FEEDBACK_DECIDED_BY, record.decided_by),
         )
-        self._sums.add(to.feedback, (*key, *labels, origin))
+        self._sums.add(to.feedback_disagreements, key)
+
+
+def model_of(record: FeedbackRecord) -> Key:
+    """Return the attributes of the model that a label is for."""
+    token = record.token
+    key: Key = ((semconv.ML_MODEL_NAME, token.model), (semconv.ML_MODEL_VERSION, token.version))
+    return (*key, (semconv.ML_MODEL_VARIANT, token.variant)) if token.variant else key
 
 
 def _log_conflict(record: FeedbackRecord) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from otelml import _guard
-from otelml._features import CurrentWindow, Summary, table
+from otelml._features import CurrentWindow, Summary, last_rows, table
 from otelml._records.prediction import PredictionRecord
 
 _MAX_WINDOWS = 100
@@ -50,7 +50,7 @@ class Windows:
         data = record.features.data
         if window is not None and type(data) is dict and window.add_row(data):
             return None
-        columns = table(data)
+        columns = table(last_rows(data, self.rows))  # the window keeps no more
         if columns is None:
             return None
         if window is None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from otelml._shown import scrubbed, shown_path
 from otelml.exceptions import ConfigurationError
 from otelml.reference import read_table
 
@@ -34,11 +35,11 @@ def read_bodies(template: Path | None, sample: Path | None) -> tuple[bytes, ...]
             return ()
         content = _json("--template", template)
         return _encoded("--template", template, content if isinstance(content, list) else [content])
-    rows = _rows(sample)
+    rows = read_rows("--sample", sample)
     frame = _ROW if template is None else _json("--template", template)
     if template is not None and not _has_place(frame):
         raise ConfigurationError(
-            f"--template {template} has no place for a row of --sample: put "
+            f"--template {shown_path(template)} has no place for a row of --sample: put "
             f'"{_ROW}" or "{_VALUES}" where it belongs'
         )
     return _encoded("--sample", sample, [_filled(frame, row) for row in rows])
@@ -48,14 +49,26 @@ def _json(option: str, path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{option} {path} is not a JSON file: {error}") from None
+        raise ConfigurationError(
+            f"{option} {path} is not a JSON file: {scrubbed(str(error))}"
+        ) from None
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def read_rows(option: str, path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a table (CSV, Parquet), or of a JSON file with a list of rows.
+
+    Args:
+        option: Where the path was given, for errors.
+        path: The file.
+
+    Raises:
+        ConfigurationError: It is a JSON file of something else.
+        InvalidReferenceError: The table cannot be read.
+    """
     if path.suffix == ".json":
-        rows = _json("--sample", path)
+        rows = _json(option, path)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise ConfigurationError(f"--sample {path} is not a list of rows")
+            raise ConfigurationError(f"{option} {path} is not a list of rows")
         return rows[:_MOST_ROWS]
     columns = {name: _plain(values) for name, values in read_table(path).items()}
     return [

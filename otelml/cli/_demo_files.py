@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import secrets
+import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from otelml._id_options import SHORTEST
 from otelml.exceptions import OtelmlError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _NAME = "demo_service"
 _MODEL = "DEMO_MODEL_DIR"
+_SECRET_MOST = 200
 
 
 def demo_folder() -> Path:
@@ -44,6 +48,35 @@ def environment_of(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
         cache = given.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
         environment[_MODEL] = str(Path(cache) / "otelml" / "demo-model")
     return environment
+
+
+def demo_secret(given: Mapping[str, str]) -> str:
+    """Return the demo's key of prediction ids, made once and kept with the user.
+
+    Where it cannot be kept, it is one of this run alone.
+
+    Args:
+        given: The variables that say where the user's files are.
+    """
+    cache = given.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    path = Path(cache) / "otelml" / "demo-secret"
+    made = secrets.token_urlsafe(32)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        with os.fdopen(os.open(path, flags, 0o600), "r+", encoding="ascii") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return made
+            path.chmod(0o600)
+            kept = file.read(_SECRET_MOST).strip()
+            if len(kept) >= SHORTEST:
+                return kept
+            file.seek(0)
+            file.truncate()
+            file.write(made + "\n")
+    except (OSError, ValueError):
+        return made
+    return made
 
 
 def model_folder(environment: Mapping[str, str]) -> Path | None:

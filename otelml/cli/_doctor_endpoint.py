@@ -18,8 +18,8 @@ from otelml._providers import (
     grpc_endpoint,
     http_settings,
     otlp_protocol,
-    shown,
 )
+from otelml._shown import cause_of, shown_url
 from otelml.cli._finding import Finding
 from otelml.exceptions import ConfigurationError
 
@@ -54,7 +54,7 @@ def _check(signal: str, timeout_s: float) -> Iterator[Finding]:
 
 def _check_http(signal: str, timeout_s: float) -> Iterator[Finding]:
     settings = http_settings(signal)
-    check, endpoint = f"{signal} endpoint", shown(settings.endpoint)
+    check, endpoint = f"{signal} endpoint", settings.shown
     try:
         response = requests.post(
             settings.endpoint,
@@ -67,31 +67,21 @@ def _check_http(signal: str, timeout_s: float) -> Iterator[Finding]:
         )
     except requests.exceptions.SSLError as error:
         mend = "set OTEL_EXPORTER_OTLP_CERTIFICATE to the CA, or use http://"
-        yield Finding(check, "fail", f"{endpoint}: TLS fails: {_cause(error)}", mend)
+        yield Finding(check, "fail", f"{endpoint}: TLS fails: {cause_of(error)}", mend)
     except requests.ConnectTimeout:
         yield Finding(check, "fail", f"{endpoint}: no answer in {timeout_s:g} s", _START)
     except requests.ConnectionError as error:
         yield _not_http(check, endpoint, error)
     except (requests.RequestException, OSError, ValueError) as error:
-        yield Finding(check, "fail", f"{endpoint}: {_cause(error)}", _START)
+        yield Finding(check, "fail", f"{endpoint}: {cause_of(error)}", _START)
     else:
         yield _judge(check, endpoint, response)
         if signal == SIGNALS[0] and "date" in response.headers:
             yield from check_clock(response.headers["date"], time.time())
 
 
-def _cause(error: BaseException) -> str:
-    """Return the innermost reason that urllib3 wrapped."""
-    while error.args and isinstance(error.args[-1], BaseException):
-        error = error.args[-1]
-    reason = getattr(error, "reason", None)
-    if isinstance(reason, BaseException):
-        return _cause(reason)
-    return str(error).rpartition(": ")[2] or type(error).__name__
-
-
 def _not_http(check: str, endpoint: str, error: requests.ConnectionError) -> Finding:
-    cause = _cause(error)
+    cause = cause_of(error)
     if urlsplit(endpoint).port == _GRPC_PORT and "refused" not in cause:
         detail = f"{endpoint}: something listens that is not HTTP; {_GRPC_PORT} is the gRPC port"
         mend = f"use port {_HTTP_PORT}, or set OTEL_EXPORTER_OTLP_PROTOCOL=grpc"
@@ -158,11 +148,8 @@ def check_grpc(signal: str, endpoint: str, timeout_s: float) -> Finding:
         return Finding(check, "fail", "OTLP/gRPC is configured but not installed", mend)
     with_scheme = "://" in endpoint
     parts = urlsplit(endpoint if with_scheme else f"//{endpoint}")
-    try:
-        address = f"{parts.hostname}:{parts.port or _GRPC_PORT}"
-    except ValueError:
-        mend = "correct OTEL_EXPORTER_OTLP_ENDPOINT"
-        return Finding(check, "fail", f"{endpoint}: its port is not valid", mend)
+    address = f"{parts.hostname}:{parts.port or _GRPC_PORT}"
+    endpoint = shown_url(endpoint)
     # Without a scheme the exporter uses TLS, unless it is told not to.
     insecure = os.environ.get("OTEL_EXPORTER_OTLP_INSECURE", "").lower() == "true"
     secure = parts.scheme == "https" if with_scheme else not insecure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from typing import IO, Any
 
 import click
@@ -10,14 +11,19 @@ from click.shell_completion import CompletionItem
 
 from otelml._hints import hint
 from otelml._options import settle_propagators
+from otelml._shown import shown
 from otelml._version import __version__
 from otelml.exceptions import MissingDependencyError, OtelmlError
 
+_QUOTED = re.compile(r"(?<!\w)'[^']*'|\"[^\"]*\"")
 # What each does, and the extra without which it cannot be imported.
 _COMMANDS = {
     "demo": ("Run the demo service, its traffic and the viewer.", "demo"),
     "doctor": ("Check the installation, the settings and the endpoint.", "all"),
     "drift": ("Compare data with a reference.", "all"),
+    "feedback": ("Import labels into their store.", "labels"),
+    "predict": ("Send rows to a model server, and time its answers.", "all"),
+    "proxy": ("Record predictions of a model server in front of it.", "proxy"),
     "reference": ("Build, show and merge references.", "all"),
     "run": ("Run a command with otelml, without a code change.", "all"),
     "simulate": ("Send scenario traffic to a service.", "all"),
@@ -40,6 +46,24 @@ class _OneLineError(click.ClickException):
     def show(self, file: IO[Any] | None = None) -> None:
         """Write it to stderr."""
         click.echo(f"error: {' '.join(self.message.split())}", file=file, err=file is None)
+
+
+def _without_values(error: click.UsageError) -> str:
+    """Return what click says is wrong, without a value that may be a secret; paths are none."""
+    message, kind = error.message, None
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        kind = error.param.type
+    if isinstance(kind, (click.Path, click.File)):
+        return message
+    if message.startswith("Got unexpected extra argument"):
+        return "Got an argument too many"
+    words = [*_COMMANDS, *(str(one) for one in getattr(kind, "choices", ()))]
+
+    def masked(found: re.Match[str]) -> str:
+        text = found[0][1:-1]
+        return found[0] if text in words or text.startswith("--") else shown(text, words)
+
+    return _QUOTED.sub(masked, message)
 
 
 class LazyGroup(click.Group):
@@ -75,7 +99,8 @@ class LazyGroup(click.Group):
         """Find the command that is called; for one that does not exist, say the nearest."""
         name = args[0]
         if name not in _COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
-            ctx.fail(f"No such command {name!r}; {hint(name, sorted(_COMMANDS))}")
+            known = sorted(_COMMANDS)
+            ctx.fail(f"No such command {shown(name, known)}; {hint(name, known)}")
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -94,6 +119,9 @@ class LazyGroup(click.Group):
         """Run a command; an error of ours is one line and exit code 1."""
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            error.message = _without_values(error)  # type: ignore[misc] # it is what click shows
+            raise
         except OtelmlError as error:
             raise _OneLineError(str(error), getattr(error, "exit_code", 1)) from error
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
+from otelml.cli._due_labels import DueLabels
 from otelml.cli._scenarios import CYCLE, PHASE_S, Plan, Request
 from otelml.cli._shift import Shift
 from otelml.exceptions import ConfigurationError, OtelmlError
@@ -21,6 +22,7 @@ _PROBE_TIMEOUT_S = 5.0
 _GONE_AFTER = 50  # failed connections in a row
 _KEPT_LATENCIES = 100_000
 _SOURCE = "simulate"
+LABEL_DELAY_S = 4.0
 
 
 class ServiceUnreachableError(OtelmlError):
@@ -74,6 +76,7 @@ def run_traffic(
     batch_share: float = 0.1,
     bodies: Sequence[bytes] = (),
     shift: Shift | None = None,
+    label_delay: float = LABEL_DELAY_S,
     on_progress: Callable[[Traffic], None] | None = None,
     stop: threading.Event | None = None,
 ) -> Traffic:
@@ -91,6 +94,8 @@ def run_traffic(
         batch_share: Share of requests that send a batch to ``path`` + ``/batch``.
         bodies: Payloads to send instead of loan applications.
         shift: How these look under drift.
+        label_delay: Mean seconds from a prediction to its label, of an exponential distribution; 0
+            sends it at once. Those that have not been sent at the end are sent then.
         on_progress: Called after every request, one call at a time.
         stop: Ends the run when set.
 
@@ -114,7 +119,8 @@ def run_traffic(
         phase_requests,
         shift,
     )
-    run = _Run(target, plan, rate, duration, total, on_progress, stop or threading.Event())
+    labels = DueLabels(label_delay, seed)
+    run = _Run(target, plan, rate, duration, total, labels, on_progress, stop or threading.Event())
     return run.go(workers)
 
 
@@ -132,7 +138,7 @@ def _target(url: str) -> SplitResult:
         good = False
     if not good:
         raise ConfigurationError(
-            f"{url!r} is not the URL of a service, such as http://127.0.0.1:8000"
+            "what was given is not the URL of a service, such as http://127.0.0.1:8000"
         )
     return parts
 
@@ -166,6 +172,7 @@ class _Run:
         rate: float,
         duration: float | None,
         total: int | None,
+        labels: DueLabels,
         on_progress: Callable[[Traffic], None] | None,
         stop: threading.Event,
     ) -> None:
@@ -173,6 +180,7 @@ class _Run:
         self._plan = plan
         self._rate = rate
         self._duration = math.inf if duration is None else duration
+        self._labels = labels
         self._on_progress = on_progress
         self._stop = stop
         self._lock = threading.Lock()
@@ -202,7 +210,10 @@ class _Run:
         client = _Client(self._target)
         try:
             while (index := self._take()) is not None:
-                self._send(client, self._plan.request(index))
+                self._send(client, self._plan.request(index), index)
+                self._give_labels(client, time.monotonic())
+            if not self._stop.is_set():
+                self._give_labels(client, math.inf)
         except BaseException as error:  # noqa: BLE001 - raised again by go()
             self._error = error
             self._stop.set()
@@ -226,19 +237,18 @@ class _Run:
     def _elapsed_s(self) -> float:
         return time.monotonic() - self._started
 
-    def _send(self, client: _Client, request: Request) -> None:
+    def _send(self, client: _Client, request: Request, index: int) -> None:
         started = time.perf_counter()
         status, body = client.post(request.path, request.body, request.headers)
         latency_s = time.perf_counter() - started
-        given = None
         if request.label is not None and status == "200":
-            given = self._give_label(client, body, request.label)
+            self._keep_label(body, request.label, index)
         with self._lock:
-            self._count(request.phase, status, latency_s, given)
+            self._count(request.phase, status, latency_s)
             if self._on_progress is not None:
                 self._on_progress(self.traffic)
 
-    def _count(self, phase: str, status: str, latency_s: float, given: bool | None) -> None:
+    def _count(self, phase: str, status: str, latency_s: float) -> None:
         traffic = self.traffic
         traffic.phase = phase
         traffic.sent += 1
@@ -251,27 +261,31 @@ class _Run:
         if answered:
             traffic.latencies_s.append(latency_s)
             del traffic.latencies_s[:-_KEPT_LATENCIES]
-        if given is not None:
-            traffic.feedback_sent += given
-            traffic.feedback_failed += not given
         self._connection_failures = 0 if answered else self._connection_failures + 1
         if self._connection_failures >= _GONE_AFTER:
             raise ServiceUnreachableError(
                 f"the service at {self._target.netloc} has gone away after {traffic.sent} requests"
             )
 
-    def _give_label(self, client: _Client, answer: bytes, label: str) -> bool | None:
-        """Whether the service took the label; None where its answer has no prediction id."""
+    def _keep_label(self, answer: bytes, label: str, index: int) -> None:
+        """Keep a label until it is due; nothing where the answer has no prediction id."""
         try:
             parsed = json.loads(answer)
         except ValueError:
-            return None
+            return
         prediction_id = parsed.get("prediction_id") if isinstance(parsed, dict) else None
-        if not prediction_id:
-            return None
-        body = {"prediction_id": prediction_id, "actual": label, "source": _SOURCE}
-        status, _ = client.post(self._plan.feedback_path, json.dumps(body).encode(), {})
-        return status.startswith("2")
+        if prediction_id:
+            self._labels.add(str(prediction_id), label, index, time.monotonic())
+
+    def _give_labels(self, client: _Client, until: float) -> None:
+        """Send the labels that are due by then."""
+        while (due := self._labels.take(until)) is not None:
+            prediction_id, label = due
+            body = {"prediction_id": prediction_id, "actual": label, "source": _SOURCE}
+            status, _ = client.post(self._plan.feedback_path, json.dumps(body).encode(), {})
+            with self._lock:
+                self.traffic.feedback_sent += status.startswith("2")
+                self.traffic.feedback_failed += not status.startswith("2")
 
 
 class _Client:

@@ -16,12 +16,18 @@ from types import FrameType
 import click
 
 from otelml import environment_variables as env
-from otelml.cli._demo_files import demo_folder, environment_of, import_from, model_folder
+from otelml.cli._demo_files import (
+    demo_folder,
+    demo_secret,
+    environment_of,
+    import_from,
+    model_folder,
+)
 from otelml.cli._ports import OWN_PORT
 from otelml.cli._processes import Child, ProcessGroup
 from otelml.exceptions import MissingDependencyError, OtelmlError, PortInUseError
 
-_NEEDS = ("flask", "sklearn", "waitress", "starlette", "grpc")
+_NEEDS = ("flask", "sklearn", "waitress", "starlette", "grpc", "sqlalchemy", "jinja2")
 _TICK_S = 0.2
 # Phases of the traffic take 20 s: checks come as often, and there is no day to learn from.
 _DRIFT = {
@@ -115,7 +121,12 @@ def command(
         try:
             with ProcessGroup(Path(folder)) as group:
                 traffic = _start(
-                    group, viewer_ports, target, port, None if no_traffic else (scenario, rate)
+                    group,
+                    folder,
+                    viewer_ports,
+                    target,
+                    port,
+                    None if no_traffic else (scenario, rate),
                 )
                 _watch(group, traffic, duration)
         except _Ended:
@@ -125,6 +136,7 @@ def command(
 
 def _start(
     group: ProcessGroup,
+    folder: str,
     viewer: tuple[int, int, int] | None,
     target: str,
     port: int,
@@ -140,6 +152,10 @@ def _start(
     environment.setdefault("OTEL_METRIC_EXPORT_INTERVAL", "5000")
     for name, value in _DRIFT.items():
         environment.setdefault(name, value)
+    environment.setdefault(env.OTELML_FEEDBACK_STORE, f"sqlite:///{folder}/labels.db")
+    environment.setdefault(env.OTELML_SECRET, demo_secret(os.environ))
+    environment.setdefault(env.OTELML_REVIEW_BELOW, "0.6")
+    environment.setdefault(env.OTELML_REVIEW_FEATURES, "*")
     if viewer is not None:
         ui, http, grpc = viewer
         page = f"http://127.0.0.1:{ui}"
@@ -152,7 +168,9 @@ def _start(
     child = group.start("service", ["-m", "demo_service", "--port", str(port)], environment)
     group.wait_until_up(child, f"{service}/healthz", 60)
     click.echo(f"demo service  {service}")
+    click.echo(f"reviewers     {service}/ml/review")
     click.echo(f"telemetry to  {target}")
+    click.echo("privacy       internal: applicants are invented, so exact values are sent")
     click.echo("Ctrl-C ends all of it\n")
     if traffic is None:
         return None

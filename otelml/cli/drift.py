@@ -47,12 +47,16 @@ def check(reference: str, data: str, as_json: bool, html: str | None, alpha: flo
 
 
 def _print(result: DriftResult) -> None:
-    table = Table("feature", *_STATISTICS, "p-value", "severity", "drift")
-    for feature in sorted(result.features.values(), key=lambda f: (not f.drift_detected, -f.rank)):
+    weighed = any(feature.importance is not None for feature in result.features.values())
+    beside = ["importance"] if weighed else []
+    table = Table("feature", *_STATISTICS, "p-value", "severity", *beside, "drift")
+    for feature in result.in_order:
         found = [feature.statistics.get(name) for name in _STATISTICS]
         values = ["" if one is None else f"{one.value:.4g}" for one in found]
         verdict = "drift" if feature.drift_detected else feature.reason or "no"
-        table.add_row(feature.name, *values, f"{feature.p_value:.3g}", feature.severity, verdict)
+        importance = "" if feature.importance is None else f"{feature.importance:.3g}"
+        end = [importance, verdict] if weighed else [verdict]
+        table.add_row(feature.name, *values, f"{feature.p_value:.3g}", feature.severity, *end)
     Console().print(table)
     for name, what in result.mismatches.items():
         click.echo(f"{name}: {what}")

@@ -20,7 +20,7 @@ from rich.table import Table
 from otelml.cli._bodies import read_bodies
 from otelml.cli._scenarios import SCENARIOS
 from otelml.cli._shift import Shift
-from otelml.cli._traffic import Traffic, run_traffic
+from otelml.cli._traffic import LABEL_DELAY_S, Traffic, run_traffic
 
 _DEFAULT_DURATION_S = 60.0
 _LINE_EVERY_S = 5.0
@@ -64,6 +64,13 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Share of requests that send a batch to PATH/batch.",
 )
 @click.option(
+    "--label-delay",
+    type=click.FloatRange(0),
+    default=LABEL_DELAY_S,
+    show_default=True,
+    help="Mean seconds from a prediction to its label.",
+)
+@click.option(
     "--template",
     type=_FILE,
     help="JSON file with the body to send, or a list of bodies to send in turn.",
@@ -105,6 +112,7 @@ def simulate(
     workers: int,
     path: str,
     batch_share: float,
+    label_delay: float,
     template: Path | None,
     sample: Path | None,
     shift: float,
@@ -131,8 +139,8 @@ def simulate(
     with _stop_on_signals() as stop, _Display(console, url, scenario) as display:
         traffic = run_traffic(
             url, scenario, rate, duration, count=count, seed=seed, workers=workers, path=path,
-            batch_share=batch_share, bodies=bodies, shift=drift, on_progress=display.update,
-            stop=stop,
+            batch_share=batch_share, bodies=bodies, shift=drift, label_delay=label_delay,
+            on_progress=display.update, stop=stop,
         )  # fmt: skip
     console.print(_summary(traffic))
     if stop.is_set():

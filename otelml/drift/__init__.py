@@ -11,17 +11,11 @@ from otelml.drift.dependence import (
     level_autocorrelation,
     repeats,
 )
-from otelml.drift.discrete import (
-    Distance,
-    discrete_excess,
-    discrete_p_value,
-    discrete_reference_margin,
-)
-from otelml.drift.discrete import distance as discrete_distance
 from otelml.drift.evidence import Evidence, e_value
 from otelml.drift.js import js
 from otelml.drift.kl import kl
 from otelml.drift.ks import ks
+from otelml.drift.loss import Loss, mean_loss, share_loss
 from otelml.drift.margin import (
     LearnedMargin,
     as_distance,
@@ -33,8 +27,8 @@ from otelml.drift.margin import (
 from otelml.drift.measure import measure, too_few
 from otelml.drift.multivariate import Projection, reconstruction
 from otelml.drift.psi import psi
-from otelml.drift.result import DriftResult, FeatureDrift
-from otelml.drift.rule import FeatureRule
+from otelml.drift.result import DriftResult, FeatureDrift, ranks
+from otelml.drift.rule import FeatureRule, Observed
 from otelml.drift.severity import BANDS, Severity, worst
 from otelml.drift.statistic import Statistic
 from otelml.drift.wasserstein import wasserstein
@@ -42,12 +36,13 @@ from otelml.drift.wasserstein import wasserstein
 __all__ = [
     "BANDS",
     "AlarmBudget",
-    "Distance",
     "DriftResult",
     "Evidence",
     "FeatureDrift",
     "FeatureRule",
     "LearnedMargin",
+    "Loss",
+    "Observed",
     "Projection",
     "Severity",
     "Statistic",
@@ -55,10 +50,6 @@ __all__ = [
     "chi_squared",
     "chi_squared_p_value",
     "compare",
-    "discrete_distance",
-    "discrete_excess",
-    "discrete_p_value",
-    "discrete_reference_margin",
     "e_value",
     "effective_rows",
     "js",
@@ -67,11 +58,14 @@ __all__ = [
     "ks_p_value",
     "lag_1_autocorrelation",
     "level_autocorrelation",
+    "mean_loss",
     "measure",
     "psi",
+    "ranks",
     "reconstruction",
     "reference_margin",
     "repeats",
+    "share_loss",
     "smallest_shift_seen",
     "too_few",
     "wasserstein",

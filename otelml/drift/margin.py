@@ -86,9 +86,16 @@ def chi_squared_p_value(
         features: How many features the model has.
         excess: Of a margin that was learned with ``as_distance``.
     """
-    largest = chi_squared_quantile(_UNCOVERED / features, dof)
-    noncentrality = rows * (largest / reference_rows + excess**2)
+    noncentrality = chi_squared_noncentrality(dof, rows, reference_rows, features, excess)
     return noncentral_chi_squared_tail(value, dof, noncentrality)
+
+
+def chi_squared_noncentrality(
+    dof: int, rows: float, reference_rows: int, features: int, excess: float
+) -> float:
+    """Return how noncentral a chi-squared may be without a change; see the p-value of it."""
+    largest = chi_squared_quantile(_UNCOVERED / features, dof)
+    return rows * (largest / reference_rows + excess**2)
 
 
 def as_distance(value: float, dof: int, rows: float) -> float:
@@ -151,6 +158,7 @@ class LearnedMargin:
         windows: Windows to learn from.
         distances: D and the effective rows of each window so far.
         reference_rows: Rows of the reference: what its own error explains is no excess.
+        known: An excess that is known beforehand; what is learned can only be more.
 
     >>> learned = LearnedMargin(windows=2)
     >>> learned.add(0.15, 400), learned.add(0.10, 400)
@@ -168,6 +176,7 @@ class LearnedMargin:
     windows: int = 24
     distances: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
     reference_rows: float = math.inf
+    known: float = 0.0
 
     @property
     def learning(self) -> bool:
@@ -184,7 +193,13 @@ class LearnedMargin:
     def excess(self) -> float:
         """How much more than chance the windows strayed; 0 while there are none."""
         found = np.array(self.distances).reshape(-1, 2)
-        return excess(found[:, 0], found[:, 1], self.reference_rows)
+        return max(self.known, excess(found[:, 0], found[:, 1], self.reference_rows))
+
+    def halve(self) -> None:
+        """Forget every second window but the one that strayed most: memory is bounded."""
+        if self.distances:
+            largest = max(self.distances, key=lambda one: one[0] - CHANCE / math.sqrt(one[1]))
+            self.distances = [largest, *self.distances[1::2]]
 
     def merge(self, other: LearnedMargin) -> LearnedMargin:
         """Return what two replicas learned: the largest excess of both holds."""
@@ -192,4 +207,5 @@ class LearnedMargin:
             max(self.windows, other.windows),
             [*self.distances, *other.distances],
             min(self.reference_rows, other.reference_rows),
+            max(self.known, other.known),
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from otelml.drift.measured import Measured, measured_one
 from otelml.drift.pairs import EPSILON
 from otelml.drift.result import FeatureDrift
-from otelml.drift.severity import BANDS, Severity, severity
+from otelml.drift.severity import BANDS, P_VALUE, Severity, severity
 from otelml.reference import Feature
 from otelml.reference.columns import Floats
 from otelml.reference.sample import Counts
@@ -66,6 +66,8 @@ def finding(
     severities: dict[str, Severity] = {
         name: severity(name, statistic, bands) for name, statistic in statistics.items()
     }
+    if P_VALUE in bands:  # asked for: chance alone makes p-values small where windows are many
+        severities[P_VALUE] = severities["chi_squared" if feature.discrete else "ks"]
     return FeatureDrift(
         feature.name,
         statistics,

@@ -22,7 +22,7 @@ from otelml.reference.columns import Floats
 from otelml.reference.sample import Counts
 
 # Numbers in one array: what is worked on at a time stays in the cache, and memory is bounded.
-_AT_ONCE = 1 << 16
+_AT_ONCE = 1 << 14
 
 Pair = tuple[Feature, Column]
 
@@ -61,7 +61,8 @@ def measured(pairs: Sequence[Pair], epsilon: float) -> Iterator[Measured]:
     numeric.sort(key=lambda pair: pair[1].usable)
     for rows, group in groupby(numeric, key=lambda pair: pair[1].usable):
         for part in _parts(list(group), rows):
-            values = np.sort(np.stack([column.values for _, column in part]), axis=1)
+            values = np.stack([column.values for _, column in part])
+            values.sort(axis=1)
             features = [feature for feature, _ in part]
             counts = [f.count_sorted(row) for f, row in zip(features, values, strict=True)]
             yield from _numeric(features, values, counts, epsilon)

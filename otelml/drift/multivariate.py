@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
+from otelml import semconv
+from otelml.drift.eigen import eigen_steps
 from otelml.drift.ks import ks
 from otelml.drift.pairs import MIN_ROWS
 from otelml.drift.statistic import Statistic, nothing
@@ -18,7 +21,6 @@ from otelml.reference import Column, Feature, read_column, read_frame
 from otelml.reference.columns import Floats
 from otelml.reference.margins import learn_margins
 
-NAME = "multivariate"
 _GRID = 256
 _SMALLEST = 1e-6
 
@@ -61,23 +63,53 @@ class Projection:
             InvalidReferenceError: Less than two numeric columns vary, or rows are few.
         """
         frame = read_frame(rows)
-        table = {name: values for name, values in _numbers(frame).items() if _varies(values)}
+        steps = cls.steps(tuple(frame), _numbers(frame), ordered=ordered)
+        try:
+            while True:
+                next(steps)
+        except StopIteration as end:
+            projection: Projection = end.value
+            return projection
+
+    @classmethod
+    def steps(
+        cls, names: tuple[str, ...], numbers: Mapping[str, Floats], *, ordered: bool = False
+    ) -> Generator[None, None, Projection]:
+        """Make the projection of numeric columns, a column or a product of matrices at a time.
+
+        Args:
+            names: Names of all columns of the table.
+            numbers: Those that are numeric, NaN where a value cannot be used.
+            ordered: As of :meth:`of`.
+
+        Raises:
+            InvalidReferenceError: As of :meth:`of`.
+        """
+        table = {name: values for name, values in numbers.items() if _varies(values)}
         if len(table) < 2:  # noqa: PLR2004 - what goes together
             raise InvalidReferenceError("a multivariate check needs two numeric columns that vary")
         columns = tuple(table)
-        grids = [_grid(column) for column in table.values()]
-        values = tuple(grid for grid, _ in grids)
-        scores = tuple(score for _, score in grids)
-        scored = _scored(table, columns, values, scores)
-        if len(scored) < 4 * len(columns):
+        rows = len(table[columns[0]])
+        if rows < 4 * len(columns):
             raise InvalidReferenceError(
                 f"a multivariate check of {len(columns)} columns needs {4 * len(columns)} rows"
             )
-        residual = _residual(scored[::2])
+        values, scores = list[Floats](), list[Floats]()
+        scored = np.empty((rows, len(columns)))
+        for place, column in enumerate(table.values()):
+            grid, score = _grid(column)
+            values.append(grid)
+            scores.append(score)
+            scored[:, place] = _scores_of(column, grid, score)
+            yield
+        residual = yield from _residual(scored[::2])
+        yield
         errors = _errors(scored[1::2], residual)
         margins = learn_margins(errors) if ordered else {}
-        feature = replace(Feature.of(NAME, Column("numeric", errors)), margins=margins)
-        return cls(tuple(frame), columns, values, scores, residual, feature)
+        feature = replace(
+            Feature.of(semconv.FEATURE_MULTIVARIATE, Column("numeric", errors)), margins=margins
+        )
+        return cls(names, columns, tuple(values), tuple(scores), residual, feature)
 
     def column(self, rows: Any) -> Column:
         """Return the reconstruction error of each row of a window, as a column.
@@ -134,7 +166,7 @@ def _numbers(columns: Mapping[str, Any]) -> dict[str, Floats]:
     found: dict[str, Floats] = {}
     for name, values in columns.items():
         column = read_column(values)
-        if column.kind != "numeric":
+        if column.kind not in {"numeric", "empty"}:  # empty: missing in each row
             continue
         if column.usable == column.rows:
             found[name] = column.values
@@ -160,9 +192,14 @@ def _grid(values: Floats) -> tuple[Floats, Floats]:
     shares = (np.arange(_GRID) + 0.5) / _GRID
     quantiles = np.quantile(values[np.isfinite(values)], shares)
     distinct, place, counts = np.unique(quantiles, return_inverse=True, return_counts=True)
-    normal = NormalDist()
-    scores = np.array([normal.inv_cdf(share) for share in shares.tolist()])
+    scores = _normal_scores()
     return distinct, np.bincount(place, scores) / counts
+
+
+@cache
+def _normal_scores() -> Floats:
+    normal = NormalDist()
+    return np.array([normal.inv_cdf((place + 0.5) / _GRID) for place in range(_GRID)])
 
 
 def _scored(
@@ -172,18 +209,25 @@ def _scored(
     scores: Sequence[Floats],
 ) -> Floats:
     found = [
-        np.interp(table[name], grid, score)
+        _scores_of(table[name], grid, score)
         for name, grid, score in zip(columns, values, scores, strict=True)
     ]
-    return np.nan_to_num(np.stack(found, axis=1), nan=0.0)
+    return np.stack(found, axis=1)
 
 
-def _residual(scored: Floats) -> Floats:
+def _scores_of(values: Floats, grid: Floats, score: Floats) -> Floats:
+    return np.nan_to_num(np.interp(values, grid, score), nan=0.0)
+
+
+def _residual(scored: Floats) -> Generator[None, None, Floats]:
     """Return the directions of less than average variance, scaled to a variance of 1."""
     spread = scored.std(axis=0)
     scale = np.where(spread > 0, spread, 1.0)
     standard = (scored - scored.mean(axis=0)) / scale
-    variances, directions = np.linalg.eigh(standard.T @ standard / len(standard))
+    yield
+    # Products by einsum: BLAS starts threads for them, on cores that requests need.
+    matrix = np.einsum("ij,ik->jk", standard, standard) / len(standard)
+    variances, directions = yield from eigen_steps(matrix)
     left = max(1, int((variances < 1).sum()))
     scaled = directions[:, :left] / np.sqrt(np.maximum(variances[:left], _SMALLEST))
     found: Floats = scaled / scale[:, None]
@@ -191,5 +235,5 @@ def _residual(scored: Floats) -> Floats:
 
 
 def _errors(scored: Floats, residual: Floats) -> Floats:
-    found: Floats = ((scored @ residual) ** 2).mean(axis=1)
+    found: Floats = (np.einsum("ij,jk->ik", scored, residual) ** 2).mean(axis=1)
     return found

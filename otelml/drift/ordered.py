@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from otelml.reference import Sample
 from otelml.reference.columns import Floats
@@ -31,23 +32,35 @@ def ordered(samples: Sequence[Sample], values: Floats) -> Ordered:
         values: Sorted finite values, of shape (features, rows).
     """
     features, count = values.shape
-    below, upto, sums = (np.empty((features, count)) for _ in range(3))
-    ends = np.empty((features, count + 1))
+    rights, ties = np.empty((features, count), np.intp), np.empty((features, count), bool)
+    sums, ends = np.empty((features, count)), np.empty((features, count + 1))
     rows = np.array([[sample.below[-1]] for sample in samples])
     ranks = np.arange(count + 1) * (rows / count)
     ranks[:, -1] = rows[:, 0]
     for place, (sample, window) in enumerate(zip(samples, values, strict=True)):
-        right = sample.values.searchsorted(window, side="right")
+        right = rights[place] = sample.values.searchsorted(window, side="right")
         # Distinct values: an equal one stands just before; the last one (place -1) never equals
         # a value below all.
-        left = right - (sample.values[right - 1] == window)
-        below[place] = sample.below[left]
-        upto[place] = sample.below[right]
-        sums[place] = sample.sums[left]
+        np.equal(sample.values.take(right - 1, mode="wrap"), window, out=ties[place])
         ends[place] = sample.sums_at_steps(count)
+    lefts = rights - ties if ties.any() else rights
+    below = _rows_below(samples, lefts)
+    for place, sample in enumerate(samples):
+        sample.sums.take(lefts[place], out=sums[place], mode="clip")
+    upto = below if lefts is rights else _rows_below(samples, rights)
     moved = values - np.array([[sample.centre] for sample in samples])
     area = _area(moved, ranks, ends, below, sums)
-    return Ordered(_distances(values, below / rows, upto / rows), area / rows[:, 0])
+    under: Floats = below / rows
+    over: Floats = under if upto is below else upto / rows
+    return Ordered(_distances(values, under, over), area / rows[:, 0])
+
+
+def _rows_below(samples: Sequence[Sample], places: npt.NDArray[np.intp]) -> Floats:
+    """Return the rows of each reference below its places."""
+    each = samples[0].each
+    if each and all(sample.each == each for sample in samples):
+        return np.multiply(places, each, dtype=np.float64)
+    return np.stack([one.below[at] for one, at in zip(samples, places, strict=True)])
 
 
 def _distances(values: Floats, below: Floats, upto: Floats) -> Floats:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from otelml.drift.severity import Severity, finite, worst
+from otelml.drift.severity import P_VALUE, Severity, finite, worst
 from otelml.drift.statistic import Statistic
 
 
@@ -40,16 +42,11 @@ class FeatureDrift:
 
     @property
     def severity(self) -> Severity:
-        """The worst of PSI's, KL's, JS's and Wasserstein's."""
-        found: list[Severity] = [s for name, s in self.severities.items() if name in _EFFECTS]
+        """The worst of PSI's, KL's, JS's and Wasserstein's, and of the p-value's where asked."""
+        found: list[Severity] = [
+            s for name, s in self.severities.items() if name in {*_EFFECTS, P_VALUE}
+        ]
         return worst(*found)
-
-    @property
-    def rank(self) -> float:
-        """Drift times importance: where to look first."""
-        psi = self.statistics.get("psi")
-        value = psi.value if psi is not None and not self.reason else 0.0
-        return value * (1.0 if self.importance is None else self.importance)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as what JSON can hold."""
@@ -75,6 +72,24 @@ class FeatureDrift:
 _EFFECTS = ("psi", "kl", "js", "wasserstein")
 
 
+def ranks(found: Mapping[str, FeatureDrift]) -> dict[str, float]:
+    """Return PSI times importance of each feature: where to look first.
+
+    Importances are relative to the mean of those that are known; predictions, and features of
+    which it is not known, count as the mean.
+    """
+    known = [one.importance for one in found.values() if one.importance is not None]
+    mean = sum(known) / len(known) if known else 0.0
+    ranked: dict[str, float] = {}
+    for name, one in found.items():
+        psi = one.statistics.get("psi")
+        value = psi.value if psi is not None and not one.reason else 0.0
+        weighed = one.importance is not None and mean > 0
+        weight = one.importance / mean if weighed and one.importance is not None else 1.0
+        ranked[name] = value * weight if math.isfinite(value) else 0.0
+    return ranked
+
+
 @dataclass(frozen=True)
 class DriftResult:
     """A window beside its reference.
@@ -93,11 +108,22 @@ class DriftResult:
     mismatches: Mapping[str, str]
     alpha: float
 
+    @cached_property
+    def ranks(self) -> dict[str, float]:
+        """PSI times importance of each feature, as :func:`ranks` has it."""
+        return ranks(self.features)
+
+    @property
+    def in_order(self) -> list[FeatureDrift]:
+        """All features, drifted ones first, then those to look at first."""
+        features = self.features.items()
+        order = sorted(features, key=lambda one: (not one[1].drift_detected, -self.ranks[one[0]]))
+        return [feature for _, feature in order]
+
     @property
     def drifted(self) -> tuple[str, ...]:
         """The drifted features, those to look at first in front."""
-        found = [feature for feature in self.features.values() if feature.drift_detected]
-        return tuple(feature.name for feature in sorted(found, key=lambda f: -f.rank))
+        return tuple(feature.name for feature in self.in_order if feature.drift_detected)
 
     @property
     def drift_detected(self) -> bool:
@@ -113,15 +139,16 @@ class DriftResult:
             "reference_rows": self.reference_rows,
             "alpha": self.alpha,
             "mismatches": dict(self.mismatches),
-            "features": {name: found.to_dict() for name, found in self.features.items()},
+            "features": {
+                name: {**found.to_dict(), "rank": self.ranks[name]}
+                for name, found in self.features.items()
+            },
         }
 
     def __repr__(self) -> str:
         found = f"{len(self.drifted)} of {len(self.features)} features drifted"
         lines = [f"<DriftResult {self.rows} rows, {found}>"]
-        for feature in sorted(
-            self.features.values(), key=lambda f: (not f.drift_detected, -f.rank)
-        ):
+        for feature in self.in_order:
             verdict = "drift" if feature.drift_detected else feature.reason or "-"
             psi = feature.statistics["psi"].value if "psi" in feature.statistics else float("nan")
             line = f"  {feature.name:<24} psi {psi:8.4f}  p {feature.p_value:.2g}"

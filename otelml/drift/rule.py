@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,18 +12,24 @@ from otelml.drift.dependence import (
     effective_rows,
     lag_1_autocorrelation,
     level_autocorrelation,
+    level_codes,
     repeats,
     unbiased,
 )
 from otelml.drift.margin import (
     LearnedMargin,
     as_distance,
+    chi_squared_noncentrality,
     chi_squared_p_value,
+    chi_squared_quantile,
     ks_p_value,
     reference_margin,
+    smallest_shift_seen,
 )
 from otelml.drift.pairs import MIN_ROWS
-from otelml.reference import Column, Feature, margin_at, margins_cover
+from otelml.drift.survival import kolmogorov_series
+from otelml.reference import CHANCE, Column, Feature, margin_at, margins_cover
+from otelml.reference.columns import Floats
 
 _WEIGHT = 0.1
 _EXPECTED = 5
@@ -66,6 +72,36 @@ class Observed(NamedTuple):
             features=features,
             excess=self.excess,
         )
+
+    @property
+    def beyond_chance(self) -> float:
+        """How much more than chance the window strays; NaN where it has no value."""
+        if not self.dof:
+            return max(0.0, self.value - CHANCE / math.sqrt(self.rows))
+        chance = chi_squared_quantile(kolmogorov_series(CHANCE), self.dof)
+        return math.sqrt(max(0.0, self.value - chance) / self.rows)
+
+    def smallest_shift(self, features: int, alpha: float) -> float:
+        """Return the least distance that one such window would show at a level; NaN without one.
+
+        Of a chi-squared it is the root of the statistic divided by rows.
+
+        Args:
+            features: How many features the model has.
+            alpha: The level.
+        """
+        if math.isnan(self.value) or math.isnan(self.excess):
+            return math.nan
+        if not self.dof:
+            margin = reference_margin(self.reference_rows, window=self.rows, features=features)
+            return smallest_shift_seen(self.rows, margin + self.excess, alpha)
+        noncentrality = chi_squared_noncentrality(
+            self.dof, self.rows, self.reference_rows, features, self.excess
+        )
+        # The upper bound of a chi-squared's quantile by Laurent and Massart (2000); roots add up.
+        x = -math.log(alpha)
+        quantile = self.dof + 2 * math.sqrt(self.dof * x) + 2 * x
+        return (math.sqrt(noncentrality) + math.sqrt(quantile)) / math.sqrt(self.rows)
 
 
 @dataclass
@@ -134,11 +170,40 @@ class FeatureRule:
         value, dof = self._tested(column, rows)
         return Observed(value, rows, self._excess(column, value, dof, rows), reference_rows, dof)
 
+    def peek(self, column: Column) -> Observed:
+        """Return what :meth:`observe` would, and take nothing in."""
+        learned = replace(self.learned, distances=[*self.learned.distances])
+        joined = replace(self.joined, distances=[*self.joined.distances])
+        again = replace(self, learned=learned, joined=joined, _held=[*self._held])
+        return again.observe(column)
+
+    def rebased(self, feature: Feature, excess: float) -> FeatureRule:
+        """Return the rule of another normal, which learns no more.
+
+        Args:
+            feature: What is normal from now on.
+            excess: Margin beyond the error of that.
+        """
+        learned = LearnedMargin(0, known=excess)
+        return replace(self, feature=feature, learned=learned, joined=LearnedMargin(0), _held=[])
+
+    def known_excess(self, rows: int) -> float:
+        """Return the margin beyond the reference's error, as far as it is known.
+
+        Args:
+            rows: Usable values of a window.
+        """
+        feature = self.feature
+        if not feature.discrete and margins_cover(feature.margins, rows, feature.usable):
+            return margin_at(feature.margins, rows)
+        return 0.0 if self.learned.learning else max(self.learned.excess, self.joined.excess)
+
     def _tested(self, column: Column, rows: float) -> tuple[float, int]:
         """Return a distance and 0, or a chi-squared and its degrees of freedom."""
         if self.feature.sample is None or self.feature.discrete:
             return self._chi_squared(column, rows)
-        return self.feature.sample.distance(np.sort(column.values)), 0
+        distance = self.feature.sample.distance(np.sort(column.values))
+        return max(0.0, distance - self.feature.rank_error), 0
 
     def _excess(self, column: Column, value: float, dof: int, rows: float) -> float:
         feature = self.feature
@@ -168,29 +233,42 @@ class FeatureRule:
 
     def _effective_rows(self, column: Column) -> float:
         if column.kind == "categorical":
-            found, again = level_autocorrelation(column.levels), repeats(column.levels)
+            codes = level_codes(column.levels)
+            found, again = level_autocorrelation(codes), repeats(codes)
         else:
-            found, again = lag_1_autocorrelation(column.values), repeats(column.values)
+            found, again = self._autocorrelation(column.values), repeats(column.values)
         found = unbiased(found, column.usable)
         self.autocorrelation = _pooled(self.autocorrelation, found)
         self.repeated = _pooled(self.repeated, again)
         return effective_rows(column.usable, self.autocorrelation, max(again, self.repeated))
 
+    def _autocorrelation(self, values: Floats) -> float:
+        """Return that of the values or of their ranks, whichever is larger.
+
+        One far value would hide that others resemble the ones before them.
+        """
+        found = lag_1_autocorrelation(values)
+        sample = self.feature.sample
+        if sample is None or self.feature.discrete:
+            return found
+        ranks = sample.values.searchsorted(values, side="right").astype(np.float64)
+        return max(found, lag_1_autocorrelation(ranks))
+
     def _chi_squared(self, column: Column, rows: float) -> tuple[float, int]:
         """Return Pearson's statistic against the reference's shares, for effective rows."""
         before, now = self.feature.counts, self.feature.count(column)
         expected = before / before.sum() * now.sum()
-        # Pearson's statistic is a chi-squared where some rows are expected: rare and unseen
-        # levels are one bin, which tells nothing up to as many rows.
-        common = expected >= _EXPECTED
+        # Pearson's statistic is a chi-squared where some rows are expected, and the reference has
+        # some: rare and unseen levels are one bin, which tells nothing up to as many rows. The
+        # last bin is always in it: of very many levels the reference kept those that it happened
+        # to see most.
+        common = np.minimum(expected, before) >= _EXPECTED
+        common[-1] = False
         value = float(((now[common] - expected[common]) ** 2 / expected[common]).sum())
         dof = int(common.sum())
-        if not common.all():
-            rare = float(expected[~common].sum())
-            more = float(now[~common].sum()) - max(rare, _EXPECTED)
-            value += (more if rare >= _EXPECTED else max(0.0, more)) ** 2 / max(rare, _EXPECTED)
-        else:
-            dof -= 1
+        rare = float(expected[~common].sum())
+        more = float(now[~common].sum()) - max(rare, _EXPECTED)
+        value += (more if rare >= _EXPECTED else max(0.0, more)) ** 2 / max(rare, _EXPECTED)
         return value * rows / column.usable, max(1, dof)
 
 

@@ -17,6 +17,7 @@ BANDS: Mapping[str, tuple[float, float]] = {
     "js": (0.1, 0.2),
     "wasserstein": (0.1, 0.3),
 }
+P_VALUE = "p_value"
 P_VALUES = (0.05, 0.01)
 
 
@@ -35,7 +36,7 @@ def severity(name: str, statistic: Statistic, bands: Mapping[str, tuple[float, f
         low, high = bands[name]
         found = statistic.value
         return _RANK[(found >= low) + (found >= high)]
-    low, high = bands.get("p_value", P_VALUES)
+    low, high = bands.get(P_VALUE, P_VALUES)
     return _RANK[(statistic.p_value < low) + (statistic.p_value < high)]
 
 

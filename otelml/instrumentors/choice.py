@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from otelml import _guard
 from otelml._hints import hint
+from otelml._shown import shown
 from otelml.config import Config
 from otelml.exceptions import ConfigurationError, MissingDependencyError
 
@@ -51,12 +52,15 @@ class _Framework:
         needs: What else must be installed, from the extra.
         extra: The extra of otelml that brings it.
         path: Where the instrumentor is, as ``module:class``.
+        quiet: Whether it may be there without the service's knowledge, so that nothing is said
+            where its extra is missing.
     """
 
     module: str
     needs: str
     extra: str
     path: str
+    quiet: bool = False
 
 
 FRAMEWORKS = {
@@ -66,10 +70,44 @@ FRAMEWORKS = {
         "flask",
         "otelml.instrumentors.flask:FlaskMLInstrumentor",
     ),
+    "fastapi": _Framework(
+        "fastapi",
+        "opentelemetry.instrumentation.asgi",
+        "fastapi",
+        "otelml.instrumentors.starlette:StarletteMLInstrumentor",
+    ),
+    "starlette": _Framework(
+        "starlette",
+        "opentelemetry.instrumentation.asgi",
+        "fastapi",
+        "otelml.instrumentors.starlette:StarletteMLInstrumentor",
+        quiet=True,
+    ),
+    "asgi": _Framework(
+        "opentelemetry.instrumentation.asgi",
+        "opentelemetry.instrumentation.asgi",
+        "fastapi",
+        "otelml.instrumentors.asgi:AsgiInstrumentor",
+    ),
     "sklearn": _Framework(
         "sklearn", "sklearn", "sklearn", "otelml.instrumentors.sklearn:SklearnInstrumentor"
     ),
+    **{
+        name: _Framework(name, name, name, f"otelml.instrumentors.{name}:{instrumentor}")
+        for name, instrumentor in (
+            ("xgboost", "XGBoostInstrumentor"),
+            ("lightgbm", "LightGBMInstrumentor"),
+            ("catboost", "CatBoostInstrumentor"),
+            ("onnxruntime", "OnnxRuntimeInstrumentor"),
+            ("statsmodels", "StatsmodelsInstrumentor"),
+            ("mlflow", "MLflowInstrumentor"),
+            ("keras", "KerasInstrumentor"),
+            ("torch", "TorchInstrumentor"),
+        )
+    },
 }
+# Libraries whose estimators are seen through scikit-learn's.
+_BY_SKLEARN = ("xgboost", "lightgbm")
 BUILT_IN = ("logging", "system")
 
 
@@ -87,9 +125,12 @@ def _chosen(names: tuple[str, ...]) -> list[str]:
     for name in names:
         if name not in valid:
             raise ConfigurationError(
-                f"instrument names {name!r}, which is not known; {hint(name, valid)}"
+                f"instrument names {shown(name, valid)}, which is not known; {hint(name, valid)}"
             )
-    return list(names)
+    chosen = list(names)
+    if any(name in _BY_SKLEARN for name in chosen) and _installed("sklearn"):
+        chosen += ["sklearn"] if "sklearn" not in chosen else []
+    return chosen
 
 
 def check(config: Config) -> None:
@@ -148,11 +189,12 @@ def _instrument_one(
         return system.uninstrument_system
     framework = FRAMEWORKS[name]
     if not _installed(framework.needs):
-        _logger.warning(
-            "otelml: %s is installed but not instrumented: pip install 'otelml[%s]'",
-            name,
-            framework.extra,
-        )
+        if not framework.quiet:
+            _logger.warning(
+                "otelml: %s is installed but not instrumented: pip install 'otelml[%s]'",
+                name,
+                framework.extra,
+            )
         return None
     instrumentor = _load(framework.path)
     if instrumentor.is_instrumented_by_opentelemetry:
@@ -162,14 +204,21 @@ def _instrument_one(
         "meter_provider": providers.meter_provider,
         "skip_dep_check": True,
     }
-    if name == "flask" and app is not None:
+    if name == "flask" and app is not None and not _is_asgi(app):
         options["app"] = app
     instrumentor.instrument(**options)
     return instrumentor.uninstrument  # type: ignore[no-any-return]
 
 
+def _is_asgi(app: Any) -> bool:
+    """Whether an application is one of those that are found without being named."""
+    return any(cls.__module__.startswith("starlette.") for cls in type(app).__mro__)
+
+
 def instrument_app(app: Any, _config: Config) -> None:
     """Instrument one more web application, after the first ``init``."""
+    if _is_asgi(app):
+        return
     from otelml.instrumentors.flask import FlaskMLInstrumentor
 
     FlaskMLInstrumentor().instrument_app(app)

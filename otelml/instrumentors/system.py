@@ -2,7 +2,7 @@
 
 Values are those of the process that asks, after a fork too, and what a platform, a container or a
 missing right denies is left out. File systems
-are in :mod:`otelml.instrumentors.filesystems`.
+are in :mod:`otelml.instrumentors.filesystems`, GPUs in :mod:`otelml.instrumentors.gpu`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from otelml._metric import Metric
 from otelml._metrics import create_meter, observe
 from otelml._state import ProcessState
 from otelml.instrumentors.filesystems import SYSTEM_FILESYSTEM_UTILIZATION, observe_filesystems
+from otelml.instrumentors.gpu import is_nvml_installed, observe_gpus
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -125,6 +126,8 @@ class _Host:
                 observe(meter, metric, self._available(metric.name, steady))
         if _is_chosen(SYSTEM_FILESYSTEM_UTILIZATION):
             observe_filesystems(meter, lambda: self.active)
+        if is_nvml_installed():
+            observe_gpus(meter, lambda: self.active, _is_chosen)
         # Without a first reading, the first collection would be all zeros.
         with suppress(*_UNAVAILABLE):
             psutil.cpu_times_percent(percpu=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from otelml.reference.acceptance import accepted
 from otelml.reference.bins import (
     Bins,
     LevelBins,
@@ -13,6 +14,7 @@ from otelml.reference.bins import (
 from otelml.reference.columns import Column, read_column
 from otelml.reference.feature import Feature
 from otelml.reference.frames import read_frame
+from otelml.reference.learned import Learned, thinned
 from otelml.reference.margins import CHANCE, excess, margin_at, margins_cover
 from otelml.reference.reference import Reference
 from otelml.reference.sample import Sample
@@ -23,12 +25,14 @@ __all__ = [
     "Bins",
     "Column",
     "Feature",
+    "Learned",
     "LevelBins",
     "NumericBins",
     "QuantileBins",
     "Reference",
     "Sample",
     "ValueBins",
+    "accepted",
     "excess",
     "margin_at",
     "margins_cover",
@@ -36,4 +40,5 @@ __all__ = [
     "read_column",
     "read_frame",
     "read_table",
+    "thinned",
 ]

@@ -62,6 +62,8 @@ def read_column(values: Any, *, categorical: bool | None = None) -> Column:
     >>> read_column(["a", "b", None]).levels
     ('a', 'b')
     """
+    if type(values) is list and _are_texts(values):
+        return _levels(values)
     array = _array(values)
     if array.ndim != 1:
         raise ValueError(f"a column has one dimension, not {array.ndim}")
@@ -111,6 +113,8 @@ def _is_missing(value: Any) -> bool:
 
 
 def _objects(values: list[Any]) -> Column:
+    if _are_texts(values):
+        return _levels(values)
     present = [value for value in values if not _is_missing(value)]
     missing = len(values) - len(present)
     if not present:
@@ -143,7 +147,13 @@ def _naive(value: Any) -> Any:
     return value
 
 
+def _are_texts(values: list[Any]) -> bool:
+    return set(map(type, values)) == {str}
+
+
 def _levels(values: list[Any]) -> Column:
+    if _are_texts(values):  # most levels are: no look at each value then
+        return Column("categorical", _NO_FLOATS, tuple(values))
     present = tuple(level_name(value) for value in values if not _is_missing(value))
     kind: Kind = "categorical" if present else "empty"
     return Column(kind, _NO_FLOATS, present, len(values) - len(present))

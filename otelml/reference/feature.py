@@ -34,6 +34,8 @@ class Feature:
         importance: How much the model relies on it, if that is known.
         margins: Rows of a window, and by how much more than chance the reference's own
             windows of that size stray from the whole.
+        rank_error: By how much the share at or below a value, or that of a level, may be off,
+            where not all values or levels were kept.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Feature:
     bins: int = 10
     importance: float | None = None
     margins: Mapping[int, float] = field(default_factory=dict)
+    rank_error: float = 0.0
 
     @classmethod
     def of(cls, name: str, column: Column, bins: int = 10) -> Feature:
@@ -55,7 +58,7 @@ class Feature:
             return _with_levels(feature, Counter(column.levels), 0)
         if column.kind == "empty":
             return feature
-        return replace(feature, sample=Sample.of(column.values).thinned(KEEP_VALUES))
+        return _with_sample(feature, Sample.of(column.values), 0.0)
 
     @property
     def usable(self) -> int:
@@ -128,14 +131,14 @@ class Feature:
             full = second if first.kind == "empty" else first
             merged = full
         elif first.sample is not None and second.sample is not None and first.kind == second.kind:
-            both = first.sample.merge(second.sample).thinned(KEEP_VALUES)
-            merged = replace(first, sample=both)
+            merged = _with_sample(first, first.sample.merge(second.sample), self._error(other))
         elif "datetime" in {first.kind, second.kind}:
             raise InvalidReferenceError(f"{self.name} is {first.kind} here and {second.kind} there")
         else:
             first, second = first.as_levels(), second.as_levels()
             levels = Counter(first.levels) + Counter(second.levels)
-            merged = _with_levels(first, levels, first.other + second.other)
+            known_error = replace(first, rank_error=self._error(other))
+            merged = _with_levels(known_error, levels, first.other + second.other)
         known = [x for x in (self.importance, other.importance) if x is not None]
         sizes = {*self.margins, *other.margins}
         return replace(
@@ -145,6 +148,12 @@ class Feature:
             importance=sum(known) / len(known) if known else None,
             margins={n: max(self.margins.get(n, 0), other.margins.get(n, 0)) for n in sizes},
         )
+
+    def _error(self, other: Feature) -> float:
+        """Return the rank error of the rows of both, before any are left out."""
+        rows = self.usable + other.usable
+        errors = self.rank_error * self.usable + other.rank_error * other.usable
+        return errors / rows if rows else 0.0
 
     def as_levels(self) -> Feature:
         """Return the feature with its numbers as levels."""
@@ -158,4 +167,14 @@ class Feature:
 def _with_levels(feature: Feature, levels: Counter[str], other: int) -> Feature:
     kept = dict(levels.most_common(KEEP_LEVELS))
     rest = sum(levels.values()) - sum(kept.values())
-    return replace(feature, kind="categorical", levels=kept, other=other + rest)
+    error = feature.rank_error
+    if rest:  # a level that is left out here may be one that is kept of other rows
+        most = max(rows for level, rows in levels.items() if level not in kept)
+        error += most / (sum(levels.values()) + other)
+    return replace(feature, kind="categorical", levels=kept, other=other + rest, rank_error=error)
+
+
+def _with_sample(feature: Feature, sample: Sample, error: float) -> Feature:
+    thinned = sample.thinned(KEEP_VALUES)
+    error += 0.0 if thinned is sample else 1 / KEEP_VALUES
+    return replace(feature, sample=thinned, rank_error=error)

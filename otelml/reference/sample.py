@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache, reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,21 @@ from otelml.reference.columns import Floats
 
 Counts = npt.NDArray[np.float64]
 _KEEP_STEPS = 2_000
+
+
+@lru_cache(maxsize=4)
+def _even(values: int, each: float) -> Counts:
+    """Return ``below`` of values that have as many rows each: the columns of a table share it."""
+    below: Counts = np.arange(values + 1, dtype=np.float64) * each
+    below.flags.writeable = False
+    return below
+
+
+def _below(counts: Counts) -> Counts:
+    each = float(counts[0]) if len(counts) else 0.0
+    if each.is_integer() and (counts == each).all():
+        return _even(len(counts), each)
+    return np.concatenate([[0.0], np.cumsum(counts)])
 
 
 @dataclass(frozen=True)
@@ -23,12 +38,14 @@ class Sample:
         below: Rows below each value, and all rows at the end; one longer than ``values``.
         sums: Sum of the values before each place, less ``centre`` each; as long as ``below``.
         centre: What was taken away from each value, so that sums lose no digits.
+        moments: Mean and deviation of the rows, where the values are only some of them.
     """
 
     values: Floats
     below: Counts
     sums: Floats
     centre: float
+    moments: tuple[float, float] | None = None
     _steps: dict[int, Floats] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -44,7 +61,7 @@ class Sample:
     @classmethod
     def from_counts(cls, values: Floats, counts: Counts) -> Sample:
         """Take in distinct values, increasing, and how many rows each has."""
-        below = np.concatenate([[0.0], np.cumsum(counts)])
+        below = _below(counts)
         centre = float(values[len(values) // 2]) if len(values) else 0.0
         # Wide sums: a difference of two of them is later weighed against single values.
         wide = (values.astype(np.longdouble) - centre) * counts
@@ -62,8 +79,17 @@ class Sample:
         return np.diff(self.below)
 
     @cached_property
+    def each(self) -> float:
+        """How many rows each value has, where all have as many; else 0."""
+        counts = self.counts
+        first = float(counts[0]) if len(counts) else 0.0
+        return first if first.is_integer() and bool((counts == first).all()) else 0.0
+
+    @cached_property
     def mean(self) -> float:
         """The mean of the rows."""
+        if self.moments is not None:
+            return self.moments[0]
         return self.centre + float(self.sums[-1] / self.below[-1]) if self.rows else float("nan")
 
     @cached_property
@@ -71,6 +97,8 @@ class Sample:
         """The standard deviation of the rows (population)."""
         if not self.rows:
             return float("nan")
+        if self.moments is not None:
+            return self.moments[1]
         centred = self.values - self.mean
         largest = float(np.abs(centred).max())
         if not 0 < largest < np.inf:
@@ -125,8 +153,12 @@ class Sample:
         """
         found = self._steps.get(count)
         if found is None:
-            ranks = np.arange(count + 1) * (self.below[-1] / count)
-            found = np.interp(ranks, self.below, self.sums)
+            step, rest = divmod(len(self.values), count)
+            if self.each and not rest:  # each step ends at a value
+                found = self.sums[::step]
+            else:
+                ranks = np.arange(count + 1) * (self.below[-1] / count)
+                found = np.interp(ranks, self.below, self.sums)
             self._steps.clear()
             if count <= _KEEP_STEPS:
                 self._steps[count] = found
@@ -138,7 +170,13 @@ class Sample:
         counts = np.concatenate([self.counts, other.counts])
         values, place = np.unique(both, return_inverse=True)
         merged = np.bincount(place, counts, minlength=len(values)).astype(np.float64)
-        return Sample.from_counts(values, merged)
+        found = Sample.from_counts(values, merged)
+        if self.moments is None and other.moments is None:
+            return found
+        both_moments = (
+            (float(one.rows), one.mean, one.deviation) for one in (self, other) if one.rows
+        )
+        return replace(found, moments=reduce(pooled, both_moments)[1:])
 
     def thinned(self, keep: int) -> Sample:
         """Return at most ``keep`` values at equal steps of rank; its CDF is off by 1/keep at most.
@@ -152,4 +190,21 @@ class Sample:
         place = np.searchsorted(self.below, middles, side="right") - 1
         kept, counts = np.unique(place, return_counts=True)
         weights = counts.astype(np.float64) * float(self.below[-1] / keep)
-        return Sample.from_counts(self.values[kept], weights)
+        found = Sample.from_counts(self.values[kept], weights)
+        return replace(found, moments=(self.mean, self.deviation))
+
+
+def pooled(
+    first: tuple[float, float, float], second: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    """Return rows, mean and deviation of the rows of two parts, from those of each.
+
+    >>> pooled((2.0, 1.0, 1.0), (2.0, 5.0, 1.0))
+    (4.0, 3.0, 2.23606797749979)
+    """
+    rows = first[0] + second[0]
+    share = second[0] / rows
+    gap = second[1] - first[1]
+    spread = np.hypot(np.sqrt(1 - share) * first[2], np.sqrt(share) * second[2])
+    apart = np.sqrt(share * (1 - share)) * abs(gap)
+    return rows, first[1] + share * gap, float(np.hypot(spread, apart))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from otelml._shown import scrubbed
 from otelml.exceptions import InvalidReferenceError, MissingDependencyError
 
 CHUNK_ROWS = 20_000
@@ -119,8 +120,9 @@ def sql_chunks(url: str, query: str) -> Iterator[dict[str, list[Any]]]:
             for rows in result.partitions(CHUNK_ROWS):
                 columns = [list(column) for column in zip(*rows, strict=True)]
                 yield dict(zip(names, columns, strict=True))
-    except alchemy.exc.SQLAlchemyError as error:
-        raise InvalidReferenceError(f"the query failed: {error}") from error
+    except (alchemy.exc.SQLAlchemyError, ValueError, TypeError) as error:
+        said = scrubbed(str(getattr(error, "orig", None) or error).split("\n", 1)[0], [url])
+        raise InvalidReferenceError(f"the query failed: {said}") from None
 
 
 def bigquery_chunks(
@@ -147,7 +149,7 @@ def bigquery_chunks(
             if columns:
                 yield dict(zip(names, columns, strict=True))
     except (errors.GoogleAPIError, auth.GoogleAuthError, OSError) as error:
-        raise InvalidReferenceError(f"the query failed: {error}") from error
+        raise InvalidReferenceError(f"the query failed: {scrubbed(str(error))}") from error
 
 
 def read_table(path: str | Path) -> dict[str, list[Any]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import io
 import signal
 import socket
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,18 +19,31 @@ from otelml.exceptions import ConfigurationError, MissingDependencyError, PortIn
 try:
     import uvicorn
 
-    from otelml.viewer.receive import create_grpc_server, create_otlp_app
+    from otelml.viewer.receive import (
+        Loaded,
+        Work,
+        create_grpc_server,
+        create_otlp_app,
+        load,
+        load_from,
+    )
     from otelml.viewer.store import Store
-    from otelml.viewer.web import WebApp
+    from otelml.viewer.web import BoundedHttp, OriginGuard, TokenGuard, WebApp, is_loopback
 except ImportError as error:
     raise MissingDependencyError("otelml view", "viewer") from error
 
 if TYPE_CHECKING:
     import grpc
+    from starlette.types import ASGIApp
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _START_TIMEOUT_S = 10.0
 _GRACE_S = 2.0
+# Longer than senders wait between two exports, 60 s for metrics: one whose connection is closed
+# under a request loses that request.
+_KEEP_ALIVE_S = 300
+_MAX_HEAD_BYTES = 1 << 20
+# What a file that was opened on a page may unpack to.
+MAX_UPLOADED_BYTES = 512 * 1024 * 1024
 
 
 class Ports(NamedTuple):
@@ -51,6 +65,9 @@ class Viewer:
         db: A file to keep the data in; None keeps it until ``stop``.
         retention_s: Seconds after which data is deleted.
         max_size_mb: Megabytes above which the oldest data is deleted.
+        origins: Web pages that may send OTLP from a browser, as ``https://shop.example``.
+        token: What senders must send as a bearer token, and browsers as a password; empty where
+            nothing is asked for.
     """
 
     def __init__(
@@ -62,12 +79,15 @@ class Viewer:
         db: str | Path | None = None,
         retention_s: float = 86_400.0,
         max_size_mb: float = 1024.0,
+        origins: Sequence[str] = (),
+        token: str = "",
     ) -> None:
         if retention_s <= 0 or max_size_mb <= 0:
             raise ConfigurationError("--retention and --max-size must be greater than 0")
         self.host = host
         self._wanted = Ports(grpc_port, http_port, web_port)
         self._db = None if db is None else Path(db)
+        self._origins, self._token = tuple(origins), token
         self._retention_s, self._max_size_mb = retention_s, max_size_mb
         self._ports: Ports | None = None
         self._store: Store | None = None
@@ -85,7 +105,7 @@ class Viewer:
     @property
     def url(self) -> str:
         """The address of the web UI."""
-        host = "localhost" if self.host in _LOOPBACK or self.host == "0.0.0.0" else self.host  # noqa: S104 - compared, not bound
+        host = "localhost" if is_loopback(self.host) or self.host == "0.0.0.0" else self.host  # noqa: S104 - compared, not bound
         return f"http://{host}:{self.ports.web}"
 
     def start(self) -> None:
@@ -102,20 +122,48 @@ class Viewer:
             web_socket = stack.enter_context(_listen(self.host, self._wanted.web, "--web-port"))
             store = Store(self._db, retention_s=self._retention_s, max_size_mb=self._max_size_mb)
             stack.callback(store.close)
+            work = Work()
             server, grpc_port = create_grpc_server(
-                store, self.host, self._wanted.grpc, "--grpc-port"
+                store, self.host, self._wanted.grpc, "--grpc-port", work, self._token
             )
             stack.callback(lambda: server.stop(_GRACE_S).wait())
             self._ports = Ports(
                 grpc_port, http_socket.getsockname()[1], web_socket.getsockname()[1]
             )
-            self._web = WebApp(store, self._endpoints(), self._hosts())
-            self._servers = [_server(create_otlp_app(store)), _server(self._web.app)]
+            local = is_loopback(self.host)
+            self._web = WebApp(store, self._endpoints(), self._load_bytes, local=local)
+            otlp = OriginGuard(
+                create_otlp_app(store, self._origins, work),
+                local=local,
+                origins=frozenset(self._origins),
+            )
+            self._servers = [self._guarded(otlp), self._guarded(self._web.app)]
             self._store, self._grpc = store, server
             server.start()
             self._serve([http_socket, web_socket])
             stack.callback(self._stop_serving)
             self._cleanup = stack.pop_all()
+
+    def _guarded(self, app: ASGIApp) -> uvicorn.Server:
+        """Return the server of an application, behind the token where there is one."""
+        return _server(TokenGuard(app, self._token) if self._token else app)
+
+    def load(self, path: Path) -> Loaded:
+        """Store what a file holds: OTLP JSON, or Jaeger's JSON; call it after ``start``.
+
+        Raises:
+            ConfigurationError: It cannot be read, or holds neither.
+        """
+        if self._store is None:
+            raise ConfigurationError("the viewer must be started before it loads a file")
+        return load(self._store, path)
+
+    def _load_bytes(self, raw: bytes) -> dict[str, object]:
+        """Store a file that was opened on a page; return what is said about it there."""
+        if self._store is None:
+            raise ConfigurationError("the viewer has ended")
+        loaded = load_from(self._store, io.BytesIO(raw), "the file", MAX_UPLOADED_BYTES)
+        return {"message": str(loaded), "traces": list(loaded.trace_ids)}
 
     def stop(self) -> None:
         """Take no more, store what was taken, and close everything."""
@@ -145,9 +193,6 @@ class Viewer:
     def _endpoints(self) -> dict[str, str]:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return {"http": f"http://{host}:{self.ports.http}", "grpc": f"{host}:{self.ports.grpc}"}
-
-    def _hosts(self) -> frozenset[str] | None:
-        return _LOOPBACK | {self.host} if self.host in _LOOPBACK else None
 
     def _serve(self, sockets: list[socket.socket]) -> None:
         async def serve() -> None:
@@ -183,10 +228,15 @@ def _server(app: object) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,  # type: ignore[arg-type]  # an ASGI application
+            http=BoundedHttp,
+            ws="none",
             log_config=None,
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=int(_GRACE_S),
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            # Names that senders choose stand in addresses.
+            h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
             server_header=False,
         )
     )

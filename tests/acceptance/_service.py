@@ -82,12 +82,14 @@ class DemoService:
         traces: Where its pages say that traces are: ``TRACES/traces/ID``.
         model: Folder of its model.
         log: Where its output goes.
+        headers: What it shows the Collector, as ``OTEL_EXPORTER_OTLP_HEADERS``.
     """
 
     endpoint: str
     traces: str
     model: Path
     log: Path
+    headers: str = ""
     sent: list[Exchange] = field(default_factory=list)
     url: str = ""
 
@@ -98,9 +100,10 @@ class DemoService:
                 [sys.executable, "-m", "demo_service", "--port", "0"],
                 env=environment(
                     OTEL_EXPORTER_OTLP_ENDPOINT=self.endpoint,
+                    OTEL_EXPORTER_OTLP_HEADERS=self.headers,
                     OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
                     OTELML_LOGS_SAMPLE_RATIO="1",
-                    OTELML_SECRET="acceptance",
+                    OTELML_SECRET="acceptance-0123456789",
                     OTELML_VIEWER_URL=self.traces,
                     DEMO_MODEL_DIR=str(self.model),
                 ),
@@ -138,7 +141,9 @@ class DemoService:
             data = urllib.parse.urlencode(form).encode()
         trace = (secrets.token_hex(16), secrets.token_hex(8)) if in_trace else None
         context = {"traceparent": f"00-{trace[0]}-{trace[1]}-01"} if trace else {}
-        request = urllib.request.Request(self.url + path, data, {**(headers or {}), **context})
+        kind = {"Content-Type": "application/json"} if body is not None else {}
+        told = {**kind, **(headers or {}), **context}
+        request = urllib.request.Request(self.url + path, data, told)
         try:
             answer = urllib.request.urlopen(request, timeout=20)
         except urllib.error.HTTPError as error:

@@ -8,8 +8,10 @@ import pytest
 
 from demo_service import artifact, train
 from engines.process import wait_until_free
+from engines.secrets import make
 from engines.stack import Stack
 from engines.table import TABLE, Ports
+from tests._access import logged_in
 from tests.acceptance._service import DemoService, Exchange
 from tests.acceptance._stores import Stores, eventually
 
@@ -58,11 +60,14 @@ def offset() -> int:
 def run(tmp_path_factory, model_folder):
     """Every case sent, the service ended by SIGTERM, all of it taken by the Collector."""
     folder = tmp_path_factory.mktemp("acceptance")
-    with Stack(folder / "stack", free_ports(23000)) as stack:
+    access = make(folder / "secrets")
+    with Stack(folder / "stack", free_ports(23000), access=access) as stack, logged_in(stack):
         stores = Stores(stack)
         log = folder / "service.log"
         # The pages link to BASE/traces/ID, which is also an address of Jaeger's API.
-        service = DemoService(stack.url("collector"), f"{stores.jaeger}/api", model_folder, log)
+        service = DemoService(
+            stack.url("collector"), f"{stores.jaeger}/api", model_folder, log, access.otlp_headers
+        )
         service.start()
         try:
             cases = service.send_all()

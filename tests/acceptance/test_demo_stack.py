@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from engines import demo
+from engines.secrets import USER, Access
+from tests._access import opened
 from tests._processes import ROOT, environment
 from tests.acceptance._stores import eventually, get
 
@@ -63,9 +66,26 @@ def command(tmp_path, model_folder, offset):
         child.communicate(timeout=90)
 
 
-def test_examples_and_end(command):
+def test_examples_and_end(command, tmp_path):
     """Each example answers with what it promises, and Ctrl-C leaves no process."""
     child, mark, lines = command
+    told = " ".join(lines)
+    assert f"user {USER}, password: cat {tmp_path}/secrets/password" in told
+    access = Access(tmp_path / "secrets")
+    assert access.password not in told
+    addresses = re.findall(r"http://127.0.0.1:\d+", told)
+    with opened(addresses, access):
+        examples_answer(lines)
+    # Beside the engines: the command, `otelml demo`, the service, the traffic.
+    assert len(marked(mark)) == ENGINES + 4
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=90)
+    assert (child.returncode, err, out) == (0, "", "stopping\nall stopped\n")
+    assert marked(mark) == []
+
+
+def examples_answer(lines: list[str]) -> None:
+    """Ask what the command printed."""
     trace, logs, p95, exemplars = [line for line in lines if "/api/" in line or "/select/" in line]
     spans = {span["operationName"] for span in get(trace)["data"][0]["spans"]}
     assert "predict loan" in spans
@@ -79,12 +99,6 @@ def test_examples_and_end(command):
     eventually(logged, (True, {trace_id}))
     eventually(lambda: [float(s["value"][1]) > 0 for s in get(p95)["data"]["result"]], [True])
     eventually(lambda: bool(get(exemplars)["data"]), True)
-    # Beside the engines: the command, `otelml demo`, the service, the traffic.
-    assert len(marked(mark)) == ENGINES + 4
-    child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=90)
-    assert (child.returncode, err, out) == (0, "", "stopping\nall stopped\n")
-    assert marked(mark) == []
 
 
 def test_port_in_use(tmp_path, monkeypatch, capsys):

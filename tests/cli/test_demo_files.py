@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
+from otelml._id_options import keys_of
 from otelml.cli import _demo_files
 from otelml.exceptions import OtelmlError
 
@@ -42,3 +44,40 @@ def test_where_it_is_missing_that_is_said(monkeypatch, tmp_path):
     monkeypatch.setattr(_demo_files, "_PACKAGE", tmp_path / "otelml")
     with pytest.raises(OtelmlError, match=r"has no demo service.*pip install"):
         _demo_files.demo_folder()
+
+
+def _kept(folder):
+    return folder / "otelml" / "demo-secret"
+
+
+def test_the_key_of_the_demo_is_made_once(tmp_path):
+    """Kept with the user, for nobody else to read; good enough for init."""
+    given = {"XDG_CACHE_HOME": str(tmp_path)}
+    made = _demo_files.demo_secret(given)
+    assert keys_of(made) == (made,)
+    assert _demo_files.demo_secret(given) == made == _kept(tmp_path).read_text().strip()
+    assert stat.S_IMODE(_kept(tmp_path).stat().st_mode) == 0o600
+    _kept(tmp_path).chmod(0o644)
+    assert _demo_files.demo_secret(given) == made
+    assert stat.S_IMODE(_kept(tmp_path).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 40])
+def test_a_damaged_key_of_the_demo(tmp_path, content):
+    """One that is too short is replaced; where it cannot be read, the run has one of its own."""
+    _kept(tmp_path).parent.mkdir()
+    _kept(tmp_path).write_bytes(content)
+    made = _demo_files.demo_secret({"XDG_CACHE_HOME": str(tmp_path)})
+    assert keys_of(made) == (made,)
+
+
+def test_a_key_that_cannot_be_kept(tmp_path):
+    """A link is not followed, a folder that is none is no obstacle: each run has its own."""
+    (tmp_path / "target").write_text("a key that somebody has put here")
+    _kept(tmp_path).parent.mkdir()
+    _kept(tmp_path).symlink_to(tmp_path / "target")
+    given = {"XDG_CACHE_HOME": str(tmp_path)}
+    one, other = _demo_files.demo_secret(given), _demo_files.demo_secret(given)
+    assert one != other
+    assert (tmp_path / "target").read_text() == "a key that somebody has put here"
+    assert _demo_files.demo_secret({"XDG_CACHE_HOME": str(tmp_path / "target")})

@@ -22,6 +22,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from otelml.cli import _doctor_app, _doctor_endpoint, _doctor_installation, main
 from otelml.cli._finding import Finding
 from tests._contrib import LoggingHandler
+from tests._ids import SECRET
 from tests._otlp_server import OtlpServer
 
 
@@ -51,6 +52,7 @@ def doctor(*arguments: str):
 def test_all_is_well(server, monkeypatch):
     """Exit code 0, a line for each check, nothing sent but empty requests."""
     monkeypatch.setenv("OTEL_SERVICE_NAME", "loans")
+    monkeypatch.setenv("OTELML_SECRET", SECRET)
     result = doctor()
     assert (
         result.exit_code,
@@ -79,7 +81,7 @@ def test_nothing_listens(monkeypatch):
     result = doctor()
     assert result.exit_code == 1
     assert (
-        "fail  traces endpoint: http://127.0.0.1:21595/v1/traces: [Errno 111] Connection refused\n"
+        "fail  traces endpoint: http://127.0.0.1:21595/v1/traces: connection refused\n"
         in result.output
     )
     assert (
@@ -120,7 +122,7 @@ def test_headers_and_paths_of_the_environment_are_used(server, monkeypatch):
     assert server.requests[0][3]["authorization"] == "Bearer x"
     assert (
         found["logs endpoint"].detail
-        == f"{server.url}/other: answered 404 Not Found, which is not OTLP"
+        == f"{server.url}/***: answered 404 Not Found, which is not OTLP"
     )
     assert found["metrics endpoint"] == Finding(
         "metrics endpoint", "ok", "OTLP export is not configured"
@@ -131,7 +133,7 @@ def test_a_wrong_variable_is_a_finding(monkeypatch):
     """Not an error of the command."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318")
     found = endpoints()["traces endpoint"]
-    assert (found.status, "OTEL_EXPORTER_OTLP_ENDPOINT is 'localhost:4318'" in found.detail) == (
+    assert (found.status, "OTEL_EXPORTER_OTLP_ENDPOINT is localhost:4318" in found.detail) == (
         "fail",
         True,
     )
@@ -333,3 +335,48 @@ def test_an_app_is_imported(tmp_path, server, monkeypatch):
 def test_versions_of_opentelemetry(api, sdk, status):
     """A fix of one may come before that of the other; a minor version may not."""
     assert _doctor_installation._check_opentelemetry(api, sdk).status == status
+
+
+_READABLE = "trace, time, model, version, variant, label, confidence and row"
+
+
+@pytest.mark.parametrize(
+    ("variables", "status", "said", "mend"),
+    [
+        ({"SECRET": SECRET}, "ok", "encrypted: a client can read nothing", ""),
+        ({"SECRET": f"{SECRET},{SECRET}2,{SECRET}3"}, "ok", "2 older keys are read", ""),
+        ({"SECRET": f"{SECRET},old"}, "warn", "short enough to be guessed", "take it out"),
+        ({"SECRET": SECRET, "IDS": "signed"}, "ok", f"signed: a client can read {_READABLE}", ""),
+        ({"IDS": "opaque"}, "ok", "opaque: a client can read nothing", ""),
+        ({}, "warn", "without OTELML_SECRET only the process", "openssl rand -base64 32"),
+        ({"FEEDBACK_UNSIGNED": "accept"}, "warn", f"anybody can make them, and can read {_READABLE}", "openssl rand"),
+        ({"FEEDBACK_UNSIGNED": "accept", "SECRET": SECRET}, "warn", "anybody can have made", "unset OTELML_FEEDBACK_UNSIGNED"),
+        ({"FEEDBACK": "false"}, "ok", "turned off", ""),
+    ],
+)  # fmt: skip
+def test_prediction_ids(monkeypatch, variables, status, said, mend):
+    """Who can make ids, and what their client can read in them."""
+    for name, value in variables.items():
+        monkeypatch.setenv(f"OTELML_{name}", value)
+    (finding,) = filter(None, map(_parts, _findings()))
+    assert finding.status == status
+    assert said in finding.detail
+    assert mend in finding.mend
+
+
+def _findings():
+    return json.loads(doctor("--json").output)
+
+
+def _parts(found):
+    return Finding(**found) if found["check"] == "prediction ids" else None
+
+
+def test_ids_without_the_library(monkeypatch):
+    """They are signed then; what can be read in them is said, and the extra that mends it."""
+    monkeypatch.setattr("otelml._prediction.keys._new_siv", lambda _: None)
+    monkeypatch.setenv("OTELML_SECRET", SECRET)
+    (finding,) = filter(None, map(_parts, _findings()))
+    assert finding.status == "warn"
+    assert _READABLE in finding.detail
+    assert finding.mend == "pip install 'otelml[ids]'"

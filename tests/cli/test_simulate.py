@@ -12,7 +12,7 @@ from werkzeug.serving import make_server
 import otelml
 from demo_service import artifact, train
 from demo_service.app import create_app
-from otelml.cli import _traffic
+from otelml.cli import _due_labels, _traffic
 from otelml.cli._scenarios import CYCLE, SCENARIOS, Plan
 from otelml.cli.simulate import simulate
 from otelml.exceptions import ConfigurationError
@@ -310,3 +310,31 @@ def test_payloads_of_any_service_drift(tmp_path):
     rows = [json.loads(body) for body in _KeepAlive.bodies]
     assert sorted(row["length"] for row in rows) == list(range(20))
     assert min(row["width"] for row in rows) == round(-10 * 33.25**0.5)
+
+
+def test_labels_come_after_a_delay():
+    """Exponential with the mean that was asked for, cut; the earliest first; the same each time."""
+    labels = _due_labels.DueLabels(2.0, seed=3)
+    delays = [labels.delay_s(index) for index in range(4000)]
+    assert 1.8 < sum(delays) / len(delays) < 2.2
+    assert max(delays) == 10.0
+    assert delays == [_due_labels.DueLabels(2.0, seed=3).delay_s(index) for index in range(4000)]
+    for index in range(50):
+        labels.add(f"id-{index}", "approved", index, now=100.0)
+    assert labels.take(100.0) is None
+    taken = [labels.take(100.0 + second / 10) for second in range(1, 120)]
+    assert taken[0] is None or delays[int(taken[0][0][3:])] <= 0.1
+    rest = []
+    while (due := labels.take(float("inf"))) is not None:
+        rest.append(due)
+    order = [delays[int(prediction[3:])] for prediction, _ in [*filter(None, taken), *rest]]
+    assert len(order) == 50
+    assert order == sorted(order)
+    assert _due_labels.DueLabels(0.0, seed=3).delay_s(1) == 0.0
+
+
+def test_every_label_is_sent_in_the_end(service):
+    """A run that is shorter than the delay of its labels sends them before it ends."""
+    late = _send(service, "normal", 60, label_delay=3600.0)
+    assert late.feedback_sent > 10
+    assert late.feedback_failed == 0

@@ -10,7 +10,15 @@ import jsonschema
 import pytest
 import yaml
 
-from engines.launch import COLLECTOR_BASE, SHARED_ENVIRONMENT, SHARED_FILES, SHARED_FLAGS
+from engines.launch import (
+    COLLECTOR_BASE,
+    LOGIN_CONFIGS,
+    LOGIN_FLAGS,
+    SHARED_ENVIRONMENT,
+    SHARED_FILES,
+    SHARED_FLAGS,
+)
+from engines.secrets import GIVEN
 from engines.table import CONTAINERS, TABLE
 
 HERE = Path(__file__).parent
@@ -25,6 +33,9 @@ PLACES = (
     "-config.file=",
     "--storage.",
     "--web.listen-address=",
+    "--web.config.file=",
+    "-httpAuth.password=file:///",
+    "-http.pathPrefix=",
     "-storageDataPath=",
     "-httpListenAddr=",
 )
@@ -69,7 +80,17 @@ def test_image(name):
 def test_flags(name):
     """Each engine runs with the flags of the native runner, places apart."""
     command = [flag for flag in SERVICES[name].get("command", []) if not is_place(flag)]
-    assert set(command) - LOG_LEVELS == set(SHARED_FLAGS[name])
+    flags = {*SHARED_FLAGS[name], *LOGIN_FLAGS.get(name, ())}
+    assert {flag.replace("$$", "$") for flag in command} - LOG_LEVELS == flags
+
+
+@pytest.mark.parametrize("name", LOGIN_CONFIGS)
+def test_login_configs(name):
+    """The files that ask for a login are laid over last, in the native runner's order."""
+    inside = "/etc/otelcol/" if name == "collector" else f"/etc/{name}/"
+    wanted = [f"--config={inside}{f.removeprefix(f'{name}/')}" for f in LOGIN_CONFIGS[name]]
+    assert SERVICES[name]["command"][-len(wanted) :] == wanted
+    assert all((ROOT / file).exists() for file in LOGIN_CONFIGS[name])
 
 
 @pytest.mark.parametrize("name", SHARED_ENVIRONMENT)
@@ -91,8 +112,9 @@ def test_files(name):
         if service.get("environment")
         else service["command"]
     )
-    # The rules are named by prometheus.yml.
-    assert [f for f in inside if f not in spoken and not f.endswith("/rules")] == []
+    # The rules are named by prometheus.yml; the other is that of docker-compose.secure.yml.
+    others = ("/rules", "-tls.yml")
+    assert [f for f in inside if f not in spoken and not f.endswith(others)] == []
     assert all((ROOT / f).exists() for f in SHARED_FILES[name] if not f.endswith("/rules"))
 
 
@@ -115,7 +137,12 @@ def test_health_check(name):
     """The health check asks the port and path that the native runner asks."""
     port, path = ENGINES[name].health
     address = f"http://127.0.0.1:{ENGINES[name].ports[port]}{path}"
-    assert SERVICES[name]["healthcheck"]["test"][-1].removeprefix("-health.url=") == address
+    assert (
+        re.split(r"[ =]", SERVICES[name]["healthcheck"]["test"][-1])[-1].replace(
+            "${OTELML_LOGS_PATH}", ""
+        )
+        == address
+    )
 
 
 def test_defaults_of_the_files_are_the_ports_of_the_table():
@@ -134,7 +161,8 @@ def test_log_stores_are_at_their_ports():
         address = f"http://127.0.0.1:{ENGINES[name].ports['http']}"
         assert f"${{env:OTELML_{name.upper()}_URL:-{address}}}" in file.read_text()
         environment = SERVICES["collector"]["environment"]
-        assert environment[f"OTELML_{name.upper()}_URL"] == address.replace("127.0.0.1", name)
+        told = environment[f"OTELML_{name.upper()}_URL"].partition("${")[0]
+        assert told == address.replace("127.0.0.1", name)
 
 
 def test_only_pages_are_published_and_only_here():
@@ -185,11 +213,98 @@ def test_volumes_are_named_or_of_this_tree():
 
 
 def test_no_secret_in_the_file():
-    """Passwords come from files."""
+    """Secrets come from files, or from what `python3 -m engines.secrets` has made."""
+    made = {
+        "OTELML_STACK_SECRETS": "secrets",
+        "OTEL_EXPORTER_OTLP_HEADERS": "demo",
+        "OTELML_SECRET": "demo",
+    }
     for name, service in SERVICES.items():
-        for variable in service.get("environment", {}):
-            if re.search(r"(?i)password|secret|token", variable):
-                assert variable.endswith("_FILE"), f"{name}: {variable}"
+        for variable, value in service.get("environment", {}).items():
+            if made.get(variable) == name:
+                assert re.search(r"\$\{\w+:\?run python3 -m engines.secrets first\}$", value)
+            elif re.search(r"(?i)password|secret|token|_key", variable):
+                assert variable.endswith(("_FILE", "_DIR")), f"{name}: {variable}"
+
+
+def reaches(name: str) -> set[str]:
+    """Return the services that share a network with this one."""
+    mine = set(SERVICES[name].get("networks", ()))
+    return {
+        other
+        for other, s in SERVICES.items()
+        if other != name and mine & set(s.get("networks", ()))
+    }
+
+
+def test_a_service_reaches_the_collector_and_no_store():
+    """What joins the network `otelml`, as the demo does, meets the Collector there."""
+    networks = COMPOSE["networks"]
+    assert networks["ingest"] == {"name": "otelml"}
+    assert networks["stores"] == {"internal": True}
+    assert SERVICES["demo"]["networks"] == ["ingest"]
+    assert reaches("demo") == {"collector"}
+    members = {n: {s for s in SERVICES if n in SERVICES[s].get("networks", ())} for n in networks}
+    assert members["ingest"] == {"demo", "collector"}
+    assert members["stores"] == set(SERVICES) - {"demo", "secrets"}
+    assert members["pages"] == {
+        name for name, service in SERVICES.items() if "ports" in service and name != "demo"
+    }
+
+
+def test_every_network_is_chosen():
+    """A service without a list of its own would join one that all share."""
+    assert SERVICES["secrets"]["network_mode"] == "none"
+    for name in set(SERVICES) - {"secrets"}:
+        assert SERVICES[name]["networks"], name
+
+
+@pytest.mark.parametrize(
+    "name", ["prometheus", "alertmanager", "jaeger", "victorialogs", "grafana", "mail"]
+)
+def test_a_published_page_asks_for_a_login(name):
+    """Each by its own means, from a file; Loki and Kafka, which have none, are not published."""
+    service = SERVICES[name]
+    said = " ".join(
+        [*service.get("command", ()), *map(str, service.get("environment", {}).items())]
+    )
+    how = {
+        "prometheus": "--web.config.file=/etc/prometheus/access/web.yml",
+        "alertmanager": "--web.config.file=/run/otelml/web.yml",
+        "jaeger": "/etc/jaeger/overlays/login.yaml",
+        "victorialogs": "-httpAuth.password=file:///run/otelml/password",
+        "mail": "('MP_UI_AUTH_FILE', '/run/otelml/htpasswd')",
+        "grafana": "('GF_AUTH_ANONYMOUS_ENABLED', 'false')",
+    }
+    assert how[name] in said
+    assert {"loki", "kafka", "collector", "gateway"} & {
+        s for s in SERVICES if "ports" in SERVICES[s]
+    } == set()
+
+
+def test_what_deletes_or_writes_is_off():
+    """No admin API, no other receiver, no deletion is asked for anywhere."""
+    flags = [flag for service in SERVICES.values() for flag in service.get("command", ())]
+    off = ("--web.enable-admin-api", "--web.enable-remote-write-receiver", "--web.enable-lifecycle")
+    assert [flag for flag in flags if flag.startswith((*off, "-delete.enable"))] == []
+
+
+def test_each_engine_is_given_its_own_secrets():
+    """The volumes of the service that unpacks them, and one of these in each engine, read-only."""
+    volumes = SERVICES["secrets"]["volumes"]
+    assert volumes == [f"secrets-{name}:/run/otelml/{name}" for name in GIVEN]
+    for name, service in SERVICES.items():
+        given = [v for v in service.get("volumes", ()) if v.startswith("secrets-")]
+        if name != "secrets" and given:
+            owner = "collector" if name in {"gateway", "kafka-consumer"} else name
+            place = "/etc/prometheus/access" if name == "prometheus" else "/run/otelml"
+            assert given == [f"secrets-{owner}:{place}:ro"]
+            assert service["depends_on"]["secrets"]
+            # The files are readable by this group.
+            if service["user"] != "10001:10001":
+                assert service["group_add"] == ["10001"]
+    dockerfile = (ROOT / "deploy/collector.Dockerfile").read_text()
+    assert f"for engine in {' '.join(GIVEN)}; do" in dockerfile
 
 
 def test_profiles():

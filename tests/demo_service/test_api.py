@@ -55,7 +55,7 @@ def test_both_endpoints_agree(client):
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000])
 def test_body_that_is_not_json(client, path, body):
     """It is the client's mistake, and the service goes on."""
-    response = client.post(path, data=body)
+    response = client.post(path, data=body, content_type="application/json")
     assert response.status_code == 400
     assert response.get_json()["error"].startswith("the body is not JSON")
 
@@ -78,7 +78,9 @@ def test_invalid_batch(client, application):
 
 def test_body_that_is_too_large(client):
     """It is refused without being read."""
-    response = client.post("/predict", data=b" " * (5 * 1024 * 1024))
+    response = client.post(
+        "/predict", data=b" " * (5 * 1024 * 1024), content_type="application/json"
+    )
     assert response.status_code == 413
     assert "error" in response.get_json()
 

@@ -15,7 +15,8 @@ from demo_service import __main__ as main
 
 def _environment(folder):
     quiet = {f"OTEL_{name}_EXPORTER": "none" for name in ("TRACES", "METRICS", "LOGS")}
-    return {**os.environ, **quiet, "DEMO_MODEL_DIR": str(folder)}
+    secret = {"OTELML_SECRET": "a key of these tests alone"}  # without one there is a warning
+    return {**os.environ, **quiet, **secret, "DEMO_MODEL_DIR": str(folder)}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 
+import joblib
 import numpy as np
 import pytest
 import sklearn
@@ -31,7 +33,7 @@ def test_saved_model_loads(model, tmp_path):
     artifact.save(model, tmp_path / "deep")
     loaded = artifact.load(tmp_path / "deep")
     rows = generate(50, 99).applications
-    assert loaded.metadata == model.metadata
+    assert loaded.metadata == replace(model.metadata, sha256=loaded.metadata.sha256)
     assert np.array_equal(loaded.pipeline.predict_proba(rows), model.pipeline.predict_proba(rows))
     assert sorted(p.name for p in (tmp_path / "deep").iterdir()) == [
         "loan.joblib",
@@ -92,9 +94,43 @@ def test_damaged_model(model, tmp_path, content):
     """A model file cut short or of something else is a clear error."""
     artifact.save(model, tmp_path)
     path = tmp_path / artifact.MODEL_FILE
-    path.write_bytes(path.read_bytes()[:5000] if content is None else content)
+    data = path.read_bytes()[:5000] if content is None else content
+    path.write_bytes(data)
+    with pytest.raises(artifact.ModelError, match="is not the one that was trained"):
+        artifact.load(tmp_path)
+    about = tmp_path / artifact.METADATA_FILE
+    digest = hashlib.sha256(data).hexdigest()
+    about.write_text(json.dumps({**json.loads(about.read_text()), "sha256": digest}))
     with pytest.raises(artifact.ModelError, match="cannot be read"):
         artifact.load(tmp_path)
+
+
+class _Runs:
+    """What runs code when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def test_a_model_that_was_put_there_is_not_unpickled(model, tmp_path):
+    """Its digest is compared first: a pickle is code."""
+    artifact.save(model, tmp_path)
+    ran = tmp_path / "ran"
+    joblib.dump(_Runs(str(ran)), tmp_path / artifact.MODEL_FILE)
+    with pytest.raises(artifact.ModelError, match="is not the one that was trained"):
+        artifact.load(tmp_path)
+    assert not ran.exists()
+    about = tmp_path / artifact.METADATA_FILE
+    told = json.loads(about.read_text())
+    del told["sha256"]
+    about.write_text(json.dumps(told))
+    assert not artifact.exists(tmp_path)
+    with pytest.raises(artifact.ModelError, match="is not the one that was trained"):
+        artifact.load(tmp_path)
+    assert not ran.exists()
 
 
 @pytest.mark.parametrize("text", ["{", "[]", json.dumps({"version": "1"})])
@@ -104,3 +140,11 @@ def test_damaged_metadata(model, tmp_path, text):
     (tmp_path / artifact.METADATA_FILE).write_text(text)
     with pytest.raises(artifact.ModelError, match="cannot be read"):
         artifact.load(tmp_path)
+
+
+def test_the_reference_knows_what_the_model_relies_on(model):
+    """Each feature has an importance, and shuffling some of them costs the model much."""
+    found = {name: one.importance for name, one in model.reference.features.items()}
+    assert set(found) == set(FEATURES)
+    assert all(value is not None and 0 <= value < 1 for value in found.values())
+    assert max(found.values()) > 0.05

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from engines.build import binary
+from engines.secrets import make
 from engines.stack import Stack
 from engines.table import Ports
+from tests._access import logged_in
 from tests.acceptance._stores import Stores
 from tests.docs._ports import free_ports
 from tests.faults._arrived import Arrived
@@ -96,8 +98,9 @@ def test_backup_and_restore(tmp_path, ports):
 def test_snapshot_of_a_running_prometheus(tmp_path, ports):
     """A snapshot taken while it runs is a data folder of its own, with every point in it."""
     data = tmp_path / "data"
-    with Stack(data, ports, flags=FLAGS) as stack:
-        sender = Sender(stack.url("collector"))
+    access = make(data / "secrets")
+    with Stack(data, ports, flags=FLAGS, access=access) as stack, logged_in(stack):
+        sender = Sender(stack.url("collector"), access.token)
         arrived = Arrived(Stores(stack), sender)
         assert sender.send("points", 200) == 200
         assert arrived.settle("points") == set()

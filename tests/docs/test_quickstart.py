@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.secrets import USER, make
 from engines.stack import Stack
 from tests.acceptance._service import DemoService
 from tests.docs._ports import free_ports
@@ -25,9 +26,14 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 def addresses(tmp_path_factory, model_folder):
     """The demo in front of the stack; its addresses by those the page gives."""
     folder = tmp_path_factory.mktemp("quickstart")
-    with Stack(folder / "stack", free_ports()) as stack:
+    access = make(folder / "secrets")
+    with Stack(folder / "stack", free_ports(), access=access) as stack:
         service = DemoService(
-            stack.url("collector"), stack.url("jaeger"), model_folder, folder / "log"
+            stack.url("collector"),
+            stack.url("jaeger"),
+            model_folder,
+            folder / "log",
+            access.otlp_headers,
         )
         service.start()
         try:
@@ -35,7 +41,8 @@ def addresses(tmp_path_factory, model_folder):
                 "http://127.0.0.1:8000": service.url,
                 "http://127.0.0.1:16686": stack.url("jaeger"),
                 "http://127.0.0.1:9090": stack.url("prometheus"),
-                "http://127.0.0.1:9428": stack.url("victorialogs"),
+                "$LOGIN": f"{USER}:{access.password}",
+                "$LOGS": stack.url("victorialogs"),
             }
         finally:
             service.stop()
@@ -87,3 +94,12 @@ def test_one_request_is_followed_as_the_page_says(addresses):
 def test_the_page_shows_what_the_commands_print():
     """The trace that the page follows is the one it got."""
     assert PAGE.read_text().count(SHOWN_TRACE) == 3
+
+
+def test_the_page_says_where_the_login_is():
+    """What its commands take from variables are the files that `make stack` writes."""
+    page = PAGE.read_text()
+    for variable, name in (("LOGIN", "password"), ("LOGS", "logs_path")):
+        (line,) = re.findall(rf"export {variable}=.*", page)
+        assert f"$(cat .otelml-stack/secrets/{name})" in line
+    assert f'LOGIN="{USER}:' in page

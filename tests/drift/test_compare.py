@@ -161,3 +161,18 @@ def test_it_goes_into_json_and_reads_well():
     assert lines[1].split()[0] == "score"
     assert lines[1].endswith("high      drift")
     assert len(lines) == 5
+
+
+def test_ranks_weigh_by_importance_beside_the_mean():
+    """What is not weighed counts as the mean, so that a prediction is not first for that alone."""
+    rng = np.random.default_rng(9)
+    rows = {name: rng.normal(size=2000) for name in ("main", "minor", "unknown")}
+    reference = Reference.from_data(rows, importances={"main": 0.3, "minor": 0.1})
+    found = compare(reference, {name: values + 1 for name, values in rows.items()})
+    psi = {name: one.statistics["psi"].value for name, one in found.features.items()}
+    assert found.ranks == pytest.approx(
+        {"main": 1.5 * psi["main"], "minor": 0.5 * psi["minor"], "unknown": psi["unknown"]}
+    )
+    assert found.drifted == ("main", "unknown", "minor")
+    plain = compare(Reference.from_data(rows, importances=[0, 0, 0]), rows)
+    assert set(plain.ranks.values()) == {0.0}

@@ -9,11 +9,12 @@ import pkgutil
 import pytest
 
 import otelml.drift
+import otelml.quality
 import otelml.reference
 
 MODULES = [
     info.name
-    for room in (otelml.drift, otelml.reference)
+    for room in (otelml.drift, otelml.quality, otelml.reference)
     for info in pkgutil.iter_modules(room.__path__, room.__name__ + ".")
 ]
 

@@ -120,3 +120,15 @@ def test_few_rows_have_a_reason():
     found = reconstruction(rng.normal(size=(300, 3)), rng.normal(size=(49, 3)))
     assert math.isnan(found.value)
     assert found.reason == "there are 49 rows, not 50"
+
+
+def test_a_column_that_is_missing_in_each_row_of_a_window_counts_as_its_middle():
+    """NaN or None alone tell nothing of their kind, and are no other column."""
+    rng = np.random.default_rng(31)
+    x, noise = rng.normal(size=(2, 2_000))
+    projection = Projection.of({"a": x, "b": x + noise / 2})
+    middle = projection.column({"a": x[:100], "b": np.full(100, np.median(x + noise / 2))})
+    for gone in (np.full(100, np.nan), [None] * 100):
+        found = projection.column({"a": x[:100], "b": gone})
+        assert found.usable == 100
+        assert found.values == pytest.approx(middle.values, rel=0.05, abs=0.05)

@@ -240,3 +240,87 @@ def test_another_kind_has_no_p_value(column):
     rule = rule_of(np.random.default_rng(12).normal(size=1000))
     assert math.isnan(rule.p_value(column))
     assert math.isnan(rule_of([None] * 100).p_value(column))
+
+
+def test_more_levels_than_a_reference_keeps_are_no_alarm():
+    """It kept those that it happened to see most, so that the others are more than they were."""
+    rng = np.random.default_rng(21)
+    words = np.array([f"w{place}" for place in range(3000)])
+    rules = [rule_of(words[rng.integers(0, 3000, 10_000)], learned=LearnedMargin(0))]
+    windows = [
+        [Column("categorical", np.empty(0), tuple(words[rng.integers(0, 3000, 500)].tolist()))]
+        for _ in range(60)
+    ]
+    assert alarms(rules, windows, budget=1000, warm=0) == 0
+
+
+def test_dependent_rows_with_far_values_raise_no_alarm():
+    """Of lognormal rows one far value hides that others resemble the ones before: ranks do not."""
+    rng = np.random.default_rng(22)
+
+    def series(count, rho=0.9):
+        noise = rng.normal(size=count + 200) * math.sqrt(1 - rho**2)
+        return np.exp(6 * lfilter([1], [1, -rho], noise)[200:])
+
+    rules = [rule_of(series(200_000), learned=LearnedMargin(0)) for _ in range(4)]
+    windows = [[numbers(series(500)) for _ in rules] for _ in range(40)]
+    assert alarms(rules, windows, budget=1000, warm=0) == 0
+
+
+def test_a_look_takes_nothing_in():
+    """Peeking gives what observing would, learning or not, and leaves the rule as it was."""
+    rng = np.random.default_rng(23)
+    for rows in (100, 500):
+        rule = rule_of(rng.normal(size=5000), learned=LearnedMargin(2))
+        for _ in range(4):
+            window = numbers(rng.normal(size=rows))
+            before = (rule.autocorrelation, list(rule.learned.distances), list(rule._held))
+            seen = rule.peek(window)
+            assert before[1:] == (rule.learned.distances, rule._held)
+            assert before[0] == pytest.approx(rule.autocorrelation, nan_ok=True)
+            assert seen == pytest.approx(rule.observe(window), nan_ok=True)
+
+
+@pytest.mark.parametrize("values", ["continuous", "discrete"])
+def test_the_smallest_shift_is_what_a_window_shows(values):
+    """A distance above it has a p-value below the level; learned margins and fewer rows hide."""
+    rng = np.random.default_rng(24)
+    data = rng.normal(size=10_000) if values == "continuous" else rng.integers(0, 4, 10_000)
+    rule = rule_of(data, learned=LearnedMargin(0))
+    seen = rule.observe(numbers(data[:500]))
+    shift = seen.smallest_shift(1, 1e-5)
+    value = shift if not seen.dof else shift**2 * seen.rows
+    assert seen._replace(value=value * 1.001).p_value(1) <= 1.01e-5
+    assert seen._replace(excess=0.1).smallest_shift(1, 1e-5) > shift
+    assert seen._replace(rows=100.0).smallest_shift(1, 1e-5) > shift
+    assert math.isnan(seen._replace(excess=math.nan).smallest_shift(1, 1e-5))
+
+
+def test_halving_keeps_the_window_that_strayed_most():
+    """What is learned of very many windows is bounded, and never less than it was."""
+    rng = np.random.default_rng(25)
+    learned = LearnedMargin(10_000)
+    for place in range(1025):
+        learned.add(0.3 if place == 700 else float(rng.uniform(0.01, 0.05)), 400.0)
+    before = learned.excess
+    for _ in range(3):
+        learned.halve()
+        assert learned.excess == before == pytest.approx(0.3 - 1.2 / 20)
+    assert len(learned.distances) < 200
+
+
+def test_levels_that_a_small_reference_hardly_saw_are_no_change():
+    """In a window larger than the reference many rows have levels that it has once, or never."""
+    shares = 1 / np.arange(1, 301)
+    shares /= shares.sum()
+    rng = np.random.default_rng(3)
+
+    def levels(rows, p=shares):
+        return rng.choice(300, rows, p=p).astype(str).tolist()
+
+    for _ in range(10):
+        feature = Reference.from_data({"x": levels(1_000)}).features["x"]
+        rule = FeatureRule(feature, features=30, learned=LearnedMargin(0))
+        assert rule.p_value(Column("categorical", np.empty(0), tuple(levels(5_000)))) > 1e-3
+    moved = np.roll(shares, 20)
+    assert rule.p_value(Column("categorical", np.empty(0), tuple(levels(5_000, moved)))) < 1e-9

@@ -52,12 +52,16 @@ class Sender:
 
     Args:
         endpoint: Of the Collector, OTLP over HTTP.
+        token: What to show it, where it asks for one.
 
     The number of an item is its span id, less one; the value and a label of its point; the end of
     its log line. The spans of one request are one trace.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, token: str | None = None) -> None:
+        self._headers = {"Content-Type": "application/x-protobuf"}
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
         self.prefix = secrets.token_bytes(8)
         self.service = f"fault-{self.prefix.hex()}"
         self.sent: dict[str, set[int]] = {signal: set() for signal in SIGNALS}
@@ -128,8 +132,7 @@ class Sender:
             signal, http.client.HTTPConnection(self._address, timeout=_TIMEOUT_S)
         )
         try:
-            headers = {"Content-Type": "application/x-protobuf"}
-            connection.request("POST", _PATHS[signal], body, headers)
+            connection.request("POST", _PATHS[signal], body, self._headers)
             with connection.getresponse() as response:
                 return response.status, response.read()
         except (OSError, http.client.HTTPException):

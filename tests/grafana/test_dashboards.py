@@ -14,7 +14,7 @@ from grafana.generate.queries import DASHBOARDS, LOGS, fill, panels, queries
 from otelml import semconv
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("drift", "model", "overview", "pipeline", "service")
+NAMES = ("drift", "model", "overview", "pipeline", "quality", "service")
 
 
 def load(name: str) -> dict:
@@ -31,7 +31,7 @@ def runbooks() -> set[str]:
 
 
 def test_the_dashboards():
-    """There are five, each with an identity of its own."""
+    """There are six, each with an identity of its own."""
     assert {path.stem for path in DASHBOARDS.glob("*.json")} == set(NAMES)
     assert [load(name)["uid"] for name in NAMES] == [f"otelml-{name}" for name in NAMES]
 

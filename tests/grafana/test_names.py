@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from grafana.generate.names import label, metric_name, series_names
-from otelml import semconv
+from otelml import semconv, semconv_batch, semconv_quality, semconv_variants
 from otelml.semconv import Kind, Metric
 
 CASES = [
@@ -60,11 +60,24 @@ RATIOS = (
     "ml.quality.upper",
     "ml.quality.bound.lower",
     "ml.quality.bound.upper",
+    "ml.quality.reference",
+    "ml.quality.loss",
+    "ml.quality.loss.lower",
+    "ml.quality.loss.upper",
+    "ml.quality.by_bin",
+    "ml.quality.by_cohort",
     "ml.label.coverage",
     "ml.label.maturity",
 )
 GAUGES = [
-    metric for metric in semconv.METRICS if metric.kind in {Kind.GAUGE, Kind.OBSERVABLE_GAUGE}
+    metric
+    for metric in (
+        *semconv.METRICS,
+        *semconv_quality.QUALITY_METRICS,
+        *semconv_variants.VARIANT_METRICS,
+        *semconv_batch.BATCH_METRICS,
+    )
+    if metric.kind in {Kind.GAUGE, Kind.OBSERVABLE_GAUGE}
 ]
 
 

@@ -33,6 +33,13 @@ def name_of(requirement: str) -> str:
     return re.split(r"[^\w.-]", requirement, maxsplit=1)[0].lower().replace("_", "-")
 
 
+def _of_extra(requirement: str, extra: str) -> str:
+    """Return a requirement of an extra, which may have a condition of its own."""
+    wanted, mark, condition = requirement.partition(";")
+    marker = f"({condition.strip()}) and " if mark else ""
+    return f'{wanted.strip()}; {marker}extra == "{extra}"'
+
+
 def siblings() -> dict[str, list[str]]:
     """Return what OpenTelemetry's packages require, as those installed here do, by name."""
     found: dict[str, list[str]] = {}
@@ -98,7 +105,7 @@ def make_index(folder: Path, ahead: Iterable[str]) -> None:
     requires, provided = list(PROJECT["dependencies"]), ""
     for extra, wanted in PROJECT["optional-dependencies"].items():
         provided += f"Provides-Extra: {extra}\n"
-        requires += [f'{line}; extra == "{extra}"' for line in wanted]
+        requires += [_of_extra(line, extra) for line in wanted]
     others.update(name_of(r) for r in requires)
     write_wheel(folder, "otelml", "0.1.0", requires, provided)
     for name in sorted(others - set(packages) - {"otelml"}):

@@ -15,7 +15,7 @@ import otelml
 
 REQUESTS = 3
 
-telemetry = otelml.init("installed", model="small")
+telemetry = otelml.init("installed", model="small", privacy="internal")
 app = flask.Flask(__name__)
 model = LogisticRegression().fit(np.array([[0.0], [1.0], [2.0], [3.0]]), ["no", "no", "yes", "yes"])
 

@@ -22,6 +22,7 @@ def test_server(name, tmp_path):
     seen = measure(tmp_path, kind, 100)
     # A telemetry thread that blocks the loop lets the server run into its timeout of 30 s.
     assert (seen.answered, seen.last is not False, seen.ended_s < 15) == (100, True, True), seen.log
+    assert "Exception ignored" not in seen.log, seen.log
     expected = 101 if kind.drains else 100
     assert (seen.spans, seen.counted) == (expected, expected), seen.log
     # One that served nothing may send nothing; a master has metrics of its own.

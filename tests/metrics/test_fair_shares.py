@@ -33,7 +33,7 @@ def test_no_model_has_less_than_its_share(needs, limit):
         assert got[str(model), ""] >= min(need, limit // len(needs))
 
 
-def test_a_wide_model_does_not_starve_the_next(capture_telemetry):
+def test_a_wide_model_does_not_starve_the_next(internal, capture_telemetry):
     """2,500 columns beside 3: all of the 3 are there, and what is left out is counted."""
     for model, columns in (("wide", 2500), ("small", 3)):
         with otelml.prediction(model, features=np.ones((1, columns))):

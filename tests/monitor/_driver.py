@@ -8,7 +8,6 @@ import numpy as np
 
 from otelml._features import snapshot
 from otelml._monitor import Monitor, Report
-from otelml._records.prediction import PredictionRecord
 from otelml._records.results import Results
 from otelml.config import DriftOptions
 from otelml.reference import Reference
@@ -38,9 +37,8 @@ class Driver:
 
     def send(self, features: Any, results: Results = NOTHING, key: tuple[str, str] = MODEL) -> None:
         """Send one prediction, of a row or a batch."""
-        record = PredictionRecord(*key, "")
-        record.features = snapshot(features, self.options.max_rows)
-        self.monitor.take(record, results)
+        seen = snapshot(features, self.options.max_rows)
+        self.monitor.take([(*key, seen, None, results)])
 
     def finish(self) -> None:
         """Let the monitor do all that is due."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from otelml import semconv
 from otelml._monitor import Asked, Monitor
@@ -207,3 +208,18 @@ def test_models_are_bounded():
     for version in range(300):
         driver.send({"a": 1.0}, NOTHING, ("loan", str(version)))
     assert len(monitor.watches()) == 100
+
+
+def test_what_is_learned_from_is_bounded():
+    """A day of large windows keeps a few values of each feature, which say what all of them do."""
+    driver = Driver(reference_of(), every="1h", calibrate_for="1d", false_alarm_every=1000 * 3600)
+    generator = np.random.default_rng(4)
+    for hour in range(20):
+        driver.check(_wave(generator, hour, 0.3, 4_000))
+    own = driver.watch.states["f0"]._gathered._own
+    assert len(own.sample.values) <= 2_500
+    assert own.usable == 40_000
+    assert own.sample.mean == pytest.approx(
+        0.3 * np.sin(2 * np.pi * np.arange(20) / 24).mean(), abs=0.02
+    )
+    assert own.sample.deviation == pytest.approx(1.02, abs=0.03)

@@ -75,6 +75,18 @@ def test_bins_are_exported_from_the_first_collection_on_with_zeros():
         _until(lambda: sum(_points(captured, semconv.ML_FEATURE_VALUES).values()) == 150)
 
 
+def test_importances_are_exported_and_order_what_is_told():
+    """Of features that the reference weighs; the event names the one to look at first in front."""
+    reference = reference_of(importances={"f0": 0.05, "f2": 0.9})
+    with capture(_config(), reference=reference) as captured:
+        assert _points(captured, semconv.ML_FEATURE_IMPORTANCE) == {("f0",): 0.05, ("f2",): 0.9}
+        moved = np.array([2.0, 0.0, 1.5])
+        _predict(normal(np.random.default_rng(3), 500) + moved)
+        _until(lambda: _logs(captured, semconv.EVENT_DRIFT_DETECTED))
+        (event, *_) = _logs(captured, semconv.EVENT_DRIFT_DETECTED)
+        assert list(event.attributes[semconv.ML_DRIFT_FEATURES])[:2] == ["f2", "f0"]
+
+
 def test_drift_is_told_by_event_span_and_metrics_and_clears():
     """A shift of a critical feature: one event in the span of its check, flags, and their end."""
     generator = np.random.default_rng(2)

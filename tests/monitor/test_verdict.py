@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from otelml.config import DriftOptions
+from otelml.exceptions import ConfigurationError
 from otelml.reference import Reference
 from tests.monitor._driver import Driver, normal, reference_of
 
@@ -115,6 +119,32 @@ def test_own_thresholds_hold():
     driver = Driver(reference_of(), verdict="thresholds", thresholds=far)
     generator = np.random.default_rng(8)
     assert driver.check(normal(generator, 500) + np.array([1, 0, 0])).detected == ()
+
+
+def test_p_values_are_classic_thresholds_too():
+    """The p-value of KS decides like the others where ``p_value`` is asked for."""
+    far = dict.fromkeys(("psi", "kl", "js", "wasserstein"), (50.0, 99.0))
+    moved = normal(np.random.default_rng(8), 500) + np.array([1, 0, 0])
+    asked = {**far, "p_value": (0.05, 0.01)}
+    by_p = Driver(reference_of(), verdict="thresholds", thresholds=asked).check(moved)
+    assert "f0" in by_p.detected
+    unasked = Driver(reference_of(), verdict="thresholds", thresholds=far).check(moved)
+    assert unasked.detected == ()
+    never = {**far, "p_value": (0.0, 0.0)}
+    silent = Driver(reference_of(), verdict="thresholds", thresholds=never).check(moved)
+    assert silent.detected == ()
+    assert silent.findings["f0"].severity == 0
+    wide = {**far, "p_value": (1.0, 0.0)}
+    moderate = Driver(reference_of(), verdict="thresholds", thresholds=wide).check(moved)
+    assert moderate.findings["f0"].severity == 1
+    assert moderate.detected == ()
+
+
+@pytest.mark.parametrize("band", [(0.01, 0.05), (1.5, 0.1), (0.1,), ("a", "b"), (math.nan, 0.0)])
+def test_p_value_bands_decrease(band):
+    """A band of p-values that is none is refused."""
+    with pytest.raises(ConfigurationError, match="two decreasing numbers"):
+        DriftOptions(thresholds={"p_value": band})
 
 
 def test_a_critical_feature_is_significant_however_small_its_drift():

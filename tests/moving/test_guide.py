@@ -10,7 +10,7 @@ import pytest
 
 from grafana.generate import foreign
 from grafana.generate.names import label, series_names
-from otelml import semconv
+from otelml import semconv, semconv_quality
 from otelml.semconv import Kind, Metric
 from tests._processes import ROOT, environment
 from tests.moving._guide import PAGE, blocks, both_at_once, queries, rules, side
@@ -42,7 +42,8 @@ def run(code: str) -> str:
 
 def known() -> set[str]:
     """Return every name of a series, and of a metric and a label, that there can be."""
-    ours = [value for value in vars(semconv).values() if isinstance(value, Metric)]
+    named = [*vars(semconv).values(), *vars(semconv_quality).values()]
+    ours = [value for value in named if isinstance(value, Metric)]
     others = [value for value in vars(foreign).values() if isinstance(value, Metric)]
     metrics = [*ours, *others, *MORE]
     series = {name for metric in metrics for name in series_names(metric)}

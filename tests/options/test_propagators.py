@@ -37,7 +37,7 @@ def test_values_of_the_specification(value, fields):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("foo", "names 'foo', which is not known; valid: "),
+        ("foo", "names a text that is not shown, which is not known; valid: "),
         ("Trace-Context", "names 'Trace-Context', which is not known; did you mean tracecontext?"),
         ("tracecontext,bagage", "names 'bagage', which is not known; did you mean baggage?"),
         ("b3", "names 'b3', which is not installed: pip install opentelemetry-propagator-b3"),
@@ -71,4 +71,4 @@ def test_init_refuses_a_wrong_one():
     """
     code, out, _ = run(program, OTEL_PROPAGATORS="foo")
     assert code == 0
-    assert out.startswith("OTEL_PROPAGATORS names 'foo', which is not known")
+    assert out.startswith("OTEL_PROPAGATORS names a text that is not shown, which is not known")

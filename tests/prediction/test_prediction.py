@@ -24,7 +24,7 @@ def _predict(**arguments):
     return p
 
 
-def test_one_prediction(capture_telemetry):
+def test_one_prediction(internal, capture_telemetry):
     """One span with its stages, and each metric once."""
     p = _predict(features={"a": 1.0, "b": "x"})
     span = capture_telemetry.assert_prediction("loan", stages=STAGES, label="approved")

@@ -120,7 +120,7 @@ def test_window_keeps_the_last_rows():
     for value in (1.0, 2.0, 3.0, 4.0, 5.0):
         assert window.add(Table(None, np.array([[value]]))) is None
     (found,) = window.summaries()
-    assert found == ("a", 5.0, 3.0, 5.0, 4.0)
+    assert found == ("a", 5.0, 3.0, 5.0, 4.0, 3)
 
 
 def test_window_matches_columns_by_name():

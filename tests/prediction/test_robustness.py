@@ -15,6 +15,7 @@ import weakref
 import numpy as np
 import pytest
 from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
 
 import otelml
 from otelml._features.snapshots import Table, snapshot, table
@@ -22,7 +23,7 @@ from otelml._features.window import CurrentWindow
 from otelml._prediction.recorder import Recorder
 from otelml._requests import begin_call, begin_request, end_call, end_request
 from otelml._worker.thread import Worker
-from otelml.config import Config, FeedbackOptions, LogOptions, TraceOptions
+from otelml.config import Config, FeedbackOptions, LogOptions, PrivacyOptions, TraceOptions
 from otelml.exceptions import ConfigurationError, FeedbackError
 from otelml.testing import capture
 
@@ -153,6 +154,7 @@ def test_labels_find_their_prediction_without_traces(traces):
     from otelml._startup.pipeline import Pipeline
 
     providers = SimpleNamespace(
+        resource=Resource({}),
         tracer_provider=trace.NoOpTracerProvider(),
         meter_provider=MeterProvider(shutdown_on_exit=False),
         observe=lambda *_: None,
@@ -230,10 +232,10 @@ def test_memory_of_a_window_is_bounded():
     finally:
         tracemalloc.stop()
     assert 60_000 * 8 <= kept <= 4 * 2**20
-    assert {tuple(summary)[1:] for summary in window.summaries()} == {(1.0, 1.0, 1.0, 1.0)}
+    assert {tuple(summary)[1:5] for summary in window.summaries()} == {(1.0, 1.0, 1.0, 1.0)}
 
 
-def test_windows_of_many_versions_are_bounded(capture_telemetry):
+def test_windows_of_many_versions_are_bounded(internal, capture_telemetry):
     """The least used windows go: the features of the last hundred versions are reported."""
     for i in range(150):
         with otelml.prediction("m", version=str(i), features={"a": 1.0}):
@@ -326,12 +328,13 @@ def test_masked_cells_are_missing():
 
 def test_redaction_hides_positions_too():
     """A feature without a name is hidden by its position."""
-    config = Config(logs=LogOptions(sample_ratio=1.0, json=False, features=True, redact=("0",)))
-    with capture(config) as captured:
-        with otelml.prediction("m", features=np.array([7.0, 8.0])):
-            pass
-        (record,) = captured.logs("ml.prediction")
-    assert record.attributes["ml.features"] == {"0": "[redacted]", "1": 8.0}
+    logs = LogOptions(sample_ratio=1.0, json=False, features=True, redact=("0",))
+    for level, shown in (("private", "[redacted]"), ("internal", 8.0)):
+        with capture(Config(logs=logs, privacy=PrivacyOptions(level=level))) as captured:
+            with otelml.prediction("m", features=np.array([7.0, 8.0])):
+                pass
+            (record,) = captured.logs("ml.prediction")
+        assert record.attributes["ml.features"] == {"0": "[redacted]", "1": shown}
 
 
 def test_wrong_instrument_is_a_configuration_error():

@@ -17,7 +17,7 @@ from opentelemetry.sdk.resources import Resource
 from scipy.stats import chi2
 
 from engines.stack import Stack
-from grafana.generate.drift_rules import REFERENCE, STATISTICS, Fleet
+from grafana.generate.drift_rules import STATISTICS, Fleet
 from otelml import semconv
 from otelml.drift.chi_squared import chi_squared_of
 from otelml.drift.js import js_of
@@ -167,4 +167,4 @@ def test_the_p_value_is_never_too_small(ask):
 
 def test_too_few_rows_have_no_verdict(ask):
     assert "too few" not in ask(Fleet("total").statistic("psi"))
-    assert set(ask(f"count by (ml_feature_name) ({REFERENCE})")) == set(REFERENCES)
+    assert set(ask(f"count by (ml_feature_name) ({Fleet('total').reference})")) == set(REFERENCES)

@@ -22,7 +22,7 @@ from opentelemetry.sdk.resources import Resource
 from engines.stack import Stack
 from engines.table import Ports
 from grafana.generate.names import label, series_names
-from otelml import semconv
+from otelml import semconv, semconv_quality
 from otelml.semconv import Kind, Metric
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,7 +81,7 @@ def record(meter: Meter, metric: Metric) -> None:
 
 def test_names_are_those_of_prometheus(prometheus):
     """Every metric, and every unusual one, is stored under the name the generator expects."""
-    metrics = [*semconv.METRICS, *UNUSUAL]
+    metrics = [*semconv.METRICS, *semconv_quality.QUALITY_METRICS, *UNUSUAL]
     exporter = OTLPMetricExporter(f"{prometheus}/api/v1/otlp/v1/metrics")
     reader = PeriodicExportingMetricReader(exporter, export_interval_millis=3_600_000)
     provider = MeterProvider([reader], resource=Resource({"service.name": "names"}))

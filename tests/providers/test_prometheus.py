@@ -9,7 +9,7 @@ import pytest
 from opentelemetry.metrics import Observation
 
 from grafana.generate.names import series_names
-from otelml import semconv
+from otelml import semconv, semconv_quality
 from otelml.config import MetricOptions
 from otelml.semconv import Kind, Metric
 
@@ -116,10 +116,102 @@ def test_names_are_those_of_the_same_metrics_over_otlp(make, port):
     """Whatever a dashboard asks for, ``/metrics`` has it under the very name."""
     providers = make(metrics=MetricOptions(prometheus=True, prometheus_port=port))
     meter = providers.meter_provider.get_meter("m")
-    metrics = [*semconv.METRICS, *FOREIGN]
+    metrics = [*semconv.METRICS, *semconv_quality.QUALITY_METRICS, *FOREIGN]
     for metric in metrics:
         _create(meter, metric)
     found = {line.split("{")[0].split(" ")[0] for line in _scrape(port).splitlines()}
     wanted = {name for metric in metrics for name in series_names(metric)}
     assert wanted - found == set()
     assert not {name for name in found if "unusual" in name} - wanted
+
+
+def _ask(port, head, address="127.0.0.1"):
+    """Return the status and all of the answer to a request that is written by hand."""
+    with socket.create_connection((address, port), timeout=5) as one:
+        one.sendall(head.replace("\n", "\r\n").encode() + b"\r\n\r\n")
+        told = b"".join(iter(lambda: one.recv(65_536), b"")).decode()
+    return int(told.split()[1]), told
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("localhost:9464", 200),
+        ("127.9.8.7:1", 200),
+        ("[::1]:9464", 200),
+        ("evil.example", 421),
+        ("evil.example:9464", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("localhost@evil.example", 400),
+        ("localhost:9464:80", 400),
+        ("[::1", 400),
+        ("", 400),
+        ("localhost\tevil", 400),
+    ],
+)
+def test_for_this_machine_alone(make, port, host, status):
+    """A web page that had its name lead here reads nothing; a malformed name is refused."""
+    make(metrics=MetricOptions(prometheus=True, prometheus_port=port))
+    told = _ask(port, f"GET /metrics HTTP/1.0\nHost: {host}")
+    assert told[0] == status
+    assert ("process_max_fds" in told[1]) == (status == 200)
+
+
+def test_one_path_and_one_method(make, port):
+    """Nothing else is answered, and no page of another origin may embed it."""
+    make(metrics=MetricOptions(prometheus=True, prometheus_port=port))
+    assert _ask(port, "GET /metrics HTTP/1.0")[0] == 400
+    assert _ask(port, "POST /metrics HTTP/1.0\nHost: localhost\nContent-Length: 0")[0] == 405
+    assert _ask(port, "GET /other HTTP/1.0\nHost: localhost")[0] == 404
+    told = _ask(port, "GET /metrics HTTP/1.0\nHost: localhost\nOrigin: http://evil.example")[1]
+    assert "Cross-Origin-Resource-Policy: same-origin" in told
+    assert "Access-Control" not in told
+
+
+def test_others_need_the_token(make, port, caplog):
+    """Where others can reach it: one warning, and nothing without the token."""
+    options = MetricOptions(
+        prometheus=True, prometheus_port=port, prometheus_host="0.0.0.0", prometheus_token="t0ken"
+    )
+    make(metrics=options)
+    assert "0.0.0.0, which others can reach, is served, over plain HTTP" in caplog.text
+    assert "t0ken" not in caplog.text
+    assert "t0ken" not in repr(options)
+    ask = "GET /metrics HTTP/1.0\nHost: service.example:9464"
+    assert [
+        _ask(port, f"{ask}{more}")[0]
+        for more in ("", "\nAuthorization: Bearer other", "\nAuthorization: Bearer t0ken")
+    ] == [401, 401, 200]
+
+
+def test_nothing_for_others_without_a_token(make, port, caplog, monkeypatch):
+    """It is not served, and says which line to add; ``none`` opens it."""
+    monkeypatch.setenv("OTEL_EXPORTER_PROMETHEUS_HOST", "0.0.0.0")
+    make(metrics=MetricOptions(prometheus=True, prometheus_port=port))
+    assert "is not served: set OTELML_PROMETHEUS_TOKEN" in caplog.text
+    with pytest.raises(OSError, match="refused"):
+        _ask(port, "GET /metrics HTTP/1.0\nHost: x")
+    make(metrics=MetricOptions(prometheus=True, prometheus_port=port, prometheus_token="none"))
+    assert _ask(port, "GET /metrics HTTP/1.0\nHost: x.example")[0] == 200
+
+
+def test_connections_that_say_nothing_do_not_add_up(make, port):
+    """Sixteen at once; the next is turned away, and there is room again when one ends."""
+    make(metrics=MetricOptions(prometheus=True, prometheus_port=port))
+    idle = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(16)]
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as one:
+            assert one.recv(1) == b""
+        idle.pop().close()
+        for _ in range(100):
+            try:
+                assert _ask(port, "GET /metrics HTTP/1.0\nHost: localhost")[0] == 200
+                break
+            except (ConnectionError, IndexError):
+                continue
+        else:
+            pytest.fail("there is no room again")
+    finally:
+        for one in idle:
+            one.close()

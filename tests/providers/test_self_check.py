@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from opentelemetry import trace
@@ -112,7 +114,7 @@ def test_a_shortcut_that_differs_is_off_and_said(name, change, monkeypatch, capl
 
 @pytest.mark.parametrize("checked", [True, False])
 @pytest.mark.parametrize(("name", "change"), [*_CASES, ("", _other_keys)])
-def test_nothing_is_lost(name, change, checked, monkeypatch, capture_telemetry):
+def test_nothing_is_lost(name, change, checked, monkeypatch, internal, capture_telemetry):
     """Whether the self-check saw it or a measurement meets it first, all metrics are there."""
     change(monkeypatch)
     if checked:
@@ -171,3 +173,10 @@ def test_the_deferred_way_needs_no_new_call(monkeypatch):
     monkeypatch.delattr(Tracer, "_is_enabled", raising=False)
     with capture(), otelml.prediction("loan"):
         assert type(trace.get_current_span()) is DeferredSpan
+
+
+def test_templates_that_give_other_spans_are_off(monkeypatch):
+    """Spans then go one by one, by the encoder that is right."""
+    other = SimpleNamespace(fill=lambda _: [b"\x12\x02\x12\x00"])
+    monkeypatch.setattr(self_check, "build_template", lambda *_: other)
+    assert set(self_check.check_fast_paths()) == {"templates"}

@@ -65,7 +65,8 @@ def test_what_is_saved_is_loaded(tmp_path):
     assert loaded.features["income"].edges == reference.features["income"].edges
     assert loaded.features["income"].margins == reference.features["income"].margins
     assert loaded.quality == {
-        "accuracy": float(((FRAME["count"] > 3) == (FRAME["count"] > 2)).mean())
+        "accuracy": float(((FRAME["count"] > 3) == (FRAME["count"] > 2)).mean()),
+        "labels": 5000,
     }
     assert [loaded.features[n].importance for n in FRAME] == [3, 2, 1]
     assert json.loads((tmp_path / "r.json").read_text())["rows"] == 5000
@@ -76,8 +77,8 @@ def test_what_is_saved_is_loaded(tmp_path):
     [
         (lambda text: text[: len(text) // 2], "is damaged"),
         (
-            lambda text: text.replace('"schema_version": 1', '"schema_version": 2'),
-            "schema version 2; this otelml reads version 1",
+            lambda text: text.replace('"schema_version": 1', '"schema_version": 3'),
+            "schema version 3; this otelml reads versions up to 2",
         ),
         (lambda text: text.replace('"rows": 5000', '"rows": 5001'), "its digest does not fit"),
         (lambda _: "{}", "no reference of otelml"),
@@ -171,7 +172,32 @@ def test_a_model_gives_predictions_and_importances():
     ] == model.feature_importances_.tolist()
     assert reference.predictions.levels == {}
     assert reference.predictions.sample.mean == pytest.approx(model.predict(rows).mean(), abs=1e-12)
-    assert reference.quality == {"accuracy": model.score(rows, labels)}
+    assert reference.quality == {"accuracy": model.score(rows, labels), "labels": 300}
+
+
+def test_quality_of_held_out_rows_and_of_parts():
+    """Quality may be that of other rows; parts merge to the quality of the whole."""
+    said, true = RNG.normal(size=900), RNG.normal(size=900)
+    whole = Reference.from_data({"x": said}, predictions=said, y=true)
+    parts = [
+        Reference.from_data({"x": said[part]}, predictions=said[part], y=true[part])
+        for part in (slice(0, 300), slice(300, 900))
+    ]
+    assert parts[0].merge(parts[1]).quality == pytest.approx(whole.quality, rel=1e-12)
+    errors = np.abs(said - true)
+    assert whole.quality == pytest.approx(
+        {
+            "mean_absolute_error": errors.mean(),
+            "mean_squared_error": (errors**2).mean(),
+            "labels": 900,
+        }
+    )
+    assert parts[0].merge(Reference.from_data({"x": said})).quality == {}
+    held_out = whole.with_quality(["a", "b", "a", "a"], ["a", "b", "b", "a"])
+    assert held_out.quality == {"accuracy": 0.75, "labels": 4}
+    assert held_out.features is whole.features
+    with pytest.raises(InvalidReferenceError):
+        whole.with_quality(["a"], ["a", "b"])
 
 
 def test_order_teaches_a_margin():

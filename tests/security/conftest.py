@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,25 @@ def free_ports(first: int, last: int) -> Ports:
         if not wait_until_free([ports.of(e.name, p) for e in TABLE.values() for p in e.ports], 0):
             return ports
     pytest.fail("no free ports for the stack")
+
+
+def stored(stack: Stack, items: Items) -> dict[str, int]:
+    """Return how many of the three there are in the stores of a stack."""
+    stores = Stores(stack)
+    selector = f'{{service_name="{items.service}"}}'
+    points = get(f"{stores.prometheus}/api/v1/query", query=f"security_item{selector}")
+    return {
+        "traces": len(stores.trace(items.trace.hex())),
+        "metrics": len(points["data"]["result"]),
+        "logs": len(found_lines(stores.victorialogs, lines(items.service))),
+    }
+
+
+def run_tool(command: list[object]) -> int:
+    """Run a command to its end; return its exit code."""
+    return subprocess.run(
+        [str(each) for each in command], capture_output=True, timeout=60, check=False
+    ).returncode
 
 
 @dataclass
@@ -79,14 +99,7 @@ class Guarded:
 
     def stored(self, items: Items) -> dict[str, int]:
         """Return how many of the three there are in the stores."""
-        stores = Stores(self.stack)
-        selector = f'{{service_name="{items.service}"}}'
-        points = get(f"{stores.prometheus}/api/v1/query", query=f"security_item{selector}")
-        return {
-            "traces": len(stores.trace(items.trace.hex())),
-            "metrics": len(points["data"]["result"]),
-            "logs": len(found_lines(stores.victorialogs, lines(items.service))),
-        }
+        return stored(self.stack, items)
 
 
 @pytest.fixture(scope="module")

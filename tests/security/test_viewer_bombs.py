@@ -110,8 +110,28 @@ def test_oversized_over_grpc(viewer, compression):
     refused_and_alive(viewer, [code], {grpc.StatusCode.RESOURCE_EXHAUSTED})
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Host": "evil.example:4318"}, 421),
+        ({}, 200),
+    ],
+)
+def test_web_pages_may_not_send(viewer, headers, status):
+    """Unless --cors-origin names theirs; a browser that asks first gets no leave either."""
+    given = {"Content-Type": "application/json", **headers}
+    for method, expected in (("POST", {status}), ("OPTIONS", {status, 405} - {200})):
+        with contextlib.closing(viewer.sender.connection()) as connection:
+            connection.request(method, "/v1/traces", b'{"resourceSpans": []}', given)
+            with connection.getresponse() as response:
+                assert response.status in expected
+                assert "access-control-allow-origin" not in response.headers
+
+
 def test_nothing_can_be_read_through_the_receiver(viewer):
-    """Any web page may send there, as browsers' telemetry does; it learns nothing."""
+    """Whoever may send there learns nothing."""
     for path in ("/", "/api/status", "/v1/traces"):
         with contextlib.closing(viewer.sender.connection()) as connection:
             connection.request("GET", path)

@@ -9,6 +9,7 @@ import pytest
 from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -305,6 +306,7 @@ def _run(case, arguments, *, ordinary):
     _provider = TracerProvider(id_generator=SequentialIds(), shutdown_on_exit=False, **arguments)
     _provider.add_span_processor(SimpleSpanProcessor(exporter))
     providers = SimpleNamespace(
+        resource=Resource({}),
         tracer_provider=_provider,
         meter_provider=MeterProvider(shutdown_on_exit=False),
         observe=lambda *_: None,

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -43,7 +44,10 @@ def test_processor_with_on_start_gets_ordinary_spans():
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     providers = SimpleNamespace(
-        tracer_provider=provider, meter_provider=MeterProvider(), observe=lambda *_: None
+        resource=Resource({}),
+        tracer_provider=provider,
+        meter_provider=MeterProvider(),
+        observe=lambda *_: None,
     )
     pipeline = Pipeline(Config(logs=LogOptions(enabled=False)), providers)
     pipeline.start()
@@ -68,7 +72,10 @@ def test_foreign_provider_gets_ordinary_spans():
     inner = TracerProvider(shutdown_on_exit=False)
     inner.add_span_processor(SimpleSpanProcessor(exporter))
     providers = SimpleNamespace(
-        tracer_provider=Foreign(), meter_provider=MeterProvider(), observe=lambda *_: None
+        resource=Resource({}),
+        tracer_provider=Foreign(),
+        meter_provider=MeterProvider(),
+        observe=lambda *_: None,
     )
     pipeline = Pipeline(Config(logs=LogOptions(enabled=False)), providers)
     pipeline.start()

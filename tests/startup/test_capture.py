@@ -62,7 +62,7 @@ def test_a_service_that_runs_is_set_aside():
         app.test_client().get("/")
         check(captured)
     status = start().status()
-    assert set(status["instrumented"]) == {"logging", "flask", "sklearn"}
+    assert set(status["instrumented"]) >= {"logging", "flask", "sklearn"}
 
 
 def test_an_init_in_the_test_is_followed(capture_telemetry):

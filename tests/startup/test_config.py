@@ -14,6 +14,7 @@ from otelml.config import (
     TraceOptions,
 )
 from otelml.exceptions import ConfigurationError
+from tests._ids import SECRET
 
 
 def _resolve(tmp_path, arguments=None, environ=None, pyproject=None):
@@ -45,7 +46,7 @@ def test_every_kind_of_variable(tmp_path):
     environ = {
         "OTELML_TRACES": "no",
         "OTELML_QUEUE_SIZE": "12",
-        "OTELML_SECRET": "s",
+        "OTELML_SECRET": SECRET,
         "OTELML_SYSTEM": "false",
         "OTELML_INSTRUMENT": "flask, sklearn",
         "OTELML_LOG_LEVEL": "ERROR",
@@ -54,7 +55,7 @@ def test_every_kind_of_variable(tmp_path):
     }
     config = _resolve(tmp_path, environ=environ, pyproject="")
     assert config.traces == TraceOptions(enabled=False, queue_size=12)
-    assert config.feedback == FeedbackOptions(secret="s")
+    assert config.feedback == FeedbackOptions(secret=SECRET)
     assert config.logs == LogOptions(level="ERROR")
     assert config.cost == CostOptions(hourly_rate=0.25, currency="EUR")
     assert not config.system
@@ -72,9 +73,9 @@ def test_nothing_to_instrument(tmp_path):
         ({"metrics": "yes"}, {}, "", ["init(metrics=)", "'yes'", "MetricOptions"]),
         ({"system": 1}, {}, "", ["system", "1", "init(system=)"]),
         ({"model": 3}, {}, "", ["model", "3", "init(model=)"]),
-        ({"resource_attributes": [1]}, {}, "", ["resource_attributes", "[1]"]),
-        ({"resource_attributes": {"a": []}}, {}, "", ["resource_attributes['a']"]),
-        ({}, {"OTELML_QUEUE_SIZE": "many"}, "", ["OTELML_QUEUE_SIZE", "many", "whole number"]),
+        ({"resource_attributes": [1]}, {}, "", ["resource_attributes", "of type list"]),
+        ({"resource_attributes": {"a": []}}, {}, "", ["resource_attributes[a]"]),
+        ({}, {"OTELML_QUEUE_SIZE": "many"}, "", ["OTELML_QUEUE_SIZE", "not shown", "whole number"]),
         (
             {},
             {"OTELML_QUEUE_SIZE": "0"},
@@ -83,11 +84,11 @@ def test_nothing_to_instrument(tmp_path):
         ),
         ({}, {"OTELML_TRACES": "maybe"}, "", ["OTELML_TRACES", "maybe", "true or false"]),
         ({}, {"OTELML_LOW_CONFIDENCE": "nan"}, "", ["low_confidence", "nan"]),
-        ({}, {"OTELML_LOG_LEVEL": "LOUD"}, "", ["LOUD", "INFO"]),
+        ({}, {"OTELML_LOG_LEVEL": "LOUD"}, "", ["LogOptions.level", "INFO"]),
         ({}, {}, "[tool.otelml]\nmodle = 'x'", ["modle", "pyproject.toml", "did you mean model?"]),
         ({}, {}, "[tool.otelml.logs]\nsampl_ratio = 1", ["logs.sampl_ratio", "logs.sample_ratio"]),
         ({}, {}, "[tool.otelml.logs]\nsample_ratio = 2", ["sample_ratio", "2", "pyproject.toml"]),
-        ({}, {}, "[tool.otelml.logs]\nsample_ratio = 'x'", ["sample_ratio", "'x'", "float"]),
+        ({}, {}, "[tool.otelml.logs]\nsample_ratio = 'x'", ["sample_ratio", "not shown", "float"]),
         ({}, {}, "[tool.otelml\n", ["pyproject.toml", "cannot be read"]),
         ({}, {}, "[tool]\notelml = 3", ["[tool.otelml] must be a table"]),
         ({}, {}, "[tool.otelml]\nmetrics = 3", ["metrics", "3", "table or bool"]),
@@ -118,5 +119,5 @@ def test_options_are_checked_on_creation():
 
 def test_secret_is_not_shown():
     """The secret stays out of logs."""
-    assert "hush" not in repr(FeedbackOptions(secret="hush"))
-    assert "hush" not in repr(Config(feedback=FeedbackOptions(secret="hush")))
+    assert "hush" not in repr(FeedbackOptions(secret="hush-hush-0123456789"))
+    assert "hush" not in repr(Config(feedback=FeedbackOptions(secret="hush-hush-0123456789")))

@@ -1,4 +1,4 @@
-"""Flask applications as strangers write them, each with one line added, as real processes."""
+"""Applications as strangers write them, each with one line added, as real processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from itertools import pairwise
 from pathlib import Path
@@ -40,6 +40,7 @@ class Stranger:
         rows: Rows, one a request.
         log: A word of its own log line.
         http_metrics: Whether its requests are counted by ``http.server.request.duration``.
+        library: The module of ``apps/libraries`` that it serves; empty where it has its own.
     """
 
     name: str
@@ -50,6 +51,16 @@ class Stranger:
     log: str
     rows: tuple[int, ...] = (1,) * _REQUESTS
     http_metrics: bool = True
+    library: str = ""
+
+    @property
+    def id(self):
+        """What tells it from the others."""
+        return f"{self.name}-{self.library}" if self.library else self.name
+
+
+def _loan(i):
+    return "POST", "/loan", json.dumps({"income": i / 10 - 1, "debt": 0.1, "age": 0.2 - i / 50})
 
 
 def _iris(i):
@@ -82,7 +93,33 @@ def _prices(i):
     )  # fmt: skip
 
 
+# Each framework with each library: a row here, a file in apps/ or apps/libraries/.
+_UVICORN = (sys.executable, "-m", "uvicorn", "--port", "{port}", "--log-level", "error")
+FRAMEWORKS = (
+    ("served_by_flask", (sys.executable, "served_by_flask.py"), "POST /loan"),
+    ("served_by_fastapi", (sys.executable, "served_by_fastapi.py"), "POST /loan"),
+    ("served_by_starlette", (*_UVICORN, "served_by_starlette:app"), "POST /loan"),
+)
+LIBRARIES = (
+    ("xgboost_booster", "Booster"),
+    ("xgboost_pipeline", "XGBClassifier"),
+    ("lightgbm_booster", "Booster"),
+    ("catboost_pool", "CatBoostClassifier"),
+    ("onnxruntime_session", "loan"),
+    ("statsmodels_logit", "Logit"),
+    ("mlflow_pyfunc", ""),  # MLflow makes up an id
+)
+MATRIX = [
+    Stranger(
+        name, command, _loan, (route,) * _REQUESTS, (model,) * _REQUESTS, "decided ",
+        library=library,
+    )
+    for name, command, route in FRAMEWORKS
+    for library, model in LIBRARIES
+]  # fmt: skip
+
 STRANGERS = [
+    *MATRIX,
     Stranger(
         "module_level", (sys.executable, "module_level.py"), _iris,
         ("POST /predict",) * _REQUESTS, ("LogisticRegression",) * _REQUESTS, "predicted ",
@@ -114,10 +151,11 @@ STRANGERS = [
 class Run:
     """What one application answered and emitted."""
 
-    def __init__(self, stranger, otlp, answers):
+    def __init__(self, stranger, otlp, answers, bodies):
         self.stranger = stranger
         self.otlp = otlp
         self.answers = answers
+        self.bodies = bodies
         self.spans = {span.span_id: span for span in otlp.spans}
 
     def predictions(self):
@@ -140,7 +178,7 @@ def _free_port():
 
 
 def _wait(port, process):
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180  # a library may take its time to load
     while time.monotonic() < end:
         assert process.poll() is None, "the application ended"
         try:
@@ -156,12 +194,13 @@ def _ask(port, method, path, body):
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request(method, path, body, {"Content-Type": "application/json"})
     response = connection.getresponse()
-    response.read()
+    body = response.read()
     connection.close()
-    return response.status, dict(response.headers)
+    # A server that spells names in lower case spells the same names.
+    return response.status, {k.title(): v for k, v in response.headers.items()}, body
 
 
-@pytest.fixture(scope="module", params=STRANGERS, ids=lambda s: s.name)
+@pytest.fixture(scope="module", params=STRANGERS, ids=lambda s: s.id)
 def run(request):
     """One application, started, asked twenty times, and ended by SIGTERM."""
     stranger, port = request.param, _free_port()
@@ -171,21 +210,28 @@ def run(request):
             **{k: v for k, v in os.environ.items() if not k.startswith(("OTEL", "PYTEST"))},
             **otlp.environment(),
             "PORT": str(port),
+            "LIBRARY": stranger.library,
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         process = subprocess.Popen(command, cwd=_APPS, env=environment, stdout=subprocess.DEVNULL)
         try:
             _wait(port, process)
-            answers = [_ask(port, *stranger.ask(i)) for i in range(_REQUESTS)]
+            asked = [_ask(port, *stranger.ask(i)) for i in range(_REQUESTS)]
             process.send_signal(signal.SIGTERM)
             process.wait(30)
         finally:
             process.kill()
             process.wait()
-        yield Run(stranger, otlp, answers)
+        answers = [(status, headers) for status, headers, _ in asked]
+        run = Run(stranger, otlp, answers, [body for *_, body in asked])
+        if stranger.library and not stranger.models[0]:
+            made_up = {_attributes(p)["ml.model.name"] for p in run.predictions()}
+            assert len(made_up) == 1
+            run.stranger = replace(stranger, models=tuple(made_up) * _REQUESTS)
+        yield run
 
 
-@pytest.mark.parametrize("stranger", STRANGERS, ids=lambda s: s.name)
+@pytest.mark.parametrize("stranger", STRANGERS, ids=lambda s: s.id)
 def test_one_line_was_added(stranger):
     """The application knows of otelml by exactly one line."""
     lines = (_APPS / f"{stranger.name}.py").read_text().splitlines()
@@ -213,6 +259,20 @@ def test_one_prediction_a_request(run):
     assert tuple(_attributes(p)["ml.model.name"] for p in predictions) == run.stranger.models
     assert tuple(_attributes(p)["ml.prediction.rows"] for p in predictions) == run.stranger.rows
     assert len(run.spans) == len(run.otlp.spans) == _REQUESTS * 5
+
+
+def test_labels(run):
+    """What a service of the matrix answered is what its prediction says, in the same trace."""
+    if not run.stranger.library:
+        return
+    said = {_attributes(p)["ml.prediction.id"]: _attributes(p) for p in run.predictions()}
+    answered = {
+        headers["X-Prediction-Id"]: json.loads(body)["label"]
+        for (_, headers), body in zip(run.answers, run.bodies, strict=True)
+    }
+    assert {key: one["ml.prediction.label"] for key, one in said.items()} == answered
+    assert set(answered.values()) == {"0", "1"}
+    assert {one["ml.feature.count"] for one in said.values()} == {3}
 
 
 def test_stages(run):

@@ -15,9 +15,9 @@ import pytest
 from otelml.viewer import Viewer
 
 
-def _load_seed():
+def _load(name):
     spec = importlib.util.spec_from_file_location(
-        "otelml_viewer_seed", Path(__file__).with_name("seed.py")
+        f"otelml_viewer_{name}", Path(__file__).with_name(f"{name}.py")
     )
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
@@ -27,7 +27,12 @@ def _load_seed():
 
 @pytest.fixture(scope="session")
 def seed():
-    return _load_seed()
+    return _load("seed")
+
+
+@pytest.fixture(scope="session")
+def scene():
+    return _load("scene")
 
 
 @pytest.fixture
@@ -78,3 +83,14 @@ def get(viewer):
     return lambda path, headers=None: fetch(
         f"http://127.0.0.1:{viewer.ports.web}{path}", headers=headers
     )
+
+
+@pytest.fixture
+def upload(viewer):
+    """Send a file to the web port, as a page does."""
+
+    def send(body, kind="application/json", **headers):
+        url = f"http://127.0.0.1:{viewer.ports.web}/api/import"
+        return fetch(url, body, {"Content-Type": kind, **headers})
+
+    return send

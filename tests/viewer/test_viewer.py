@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -47,3 +49,24 @@ def test_it_ends_on_a_signal_and_leaves_no_file(tmp_path):
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_idle_connections_are_kept_between_exports(viewer):
+    """A bare client, which does not try again on a closed connection, loses nothing to a pause."""
+    idle_s = 7.0
+    receiver = http.client.HTTPConnection("127.0.0.1", viewer.ports.http, timeout=30)
+    web = http.client.HTTPConnection("127.0.0.1", viewer.ports.web, timeout=30)
+    body = b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"x"}}]}]}]}'
+    sockets = []
+    for number in range(2):
+        if number:
+            time.sleep(idle_s)
+        receiver.request("POST", "/v1/logs", body, {"Content-Type": "application/json"})
+        assert receiver.getresponse().read() == b"{}"
+        web.request("GET", "/api/logs?from=0")
+        answer = web.getresponse()
+        assert f'"total":{number + 1}'.encode() in answer.read()
+        sockets.append((receiver.sock, web.sock))
+    assert sockets[0] == sockets[1], "a connection was opened anew"
+    receiver.close()
+    web.close()

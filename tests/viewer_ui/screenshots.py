@@ -25,6 +25,8 @@ READY = {
     "trace": ".span-row",
     "metrics": "figure canvas",
     "logs": ".log",
+    "compare-traces": ".compare-row.on",
+    "compare-models": ".findings, .nothing, .pad",
 }
 
 
@@ -39,6 +41,8 @@ def pages(base_url: str) -> dict[str, str]:
     name = urllib.parse.quote(max(models, key=lambda row: row["predictions"])["name"], safe="")
     found = _get(base_url, f"/traces?model={name}&limit=100")["traces"]
     trace_id = max(found, key=lambda row: (not row["error"], row["spans"]))["trace_id"]
+    others = [row["trace_id"] for row in found if row["spans"] > 1 and row["trace_id"] != trace_id]
+    other = others[0] if others else trace_id
     spans = _get(base_url, f"/traces/{trace_id}")["spans"]
     chosen = next((span for span in spans if span["model"]), spans[0])
     return {
@@ -48,6 +52,8 @@ def pages(base_url: str) -> dict[str, str]:
         "trace": f"/traces/{trace_id}?span={chosen['span_id']}&",
         "metrics": "/metrics?name=ml.stage.duration&by=ml.stage.name&",
         "logs": "/logs?",
+        "compare-traces": f"/compare/traces?a={trace_id}&b={other}&",
+        "compare-models": f"/compare/models/{name}?",
     }
 
 

@@ -23,7 +23,7 @@ def test_every_module_is_preloaded_once() -> None:
         for folder in ("components", "lib", "pages")
         for file in (WEB / folder).glob("*.js")
     }
-    assert sorted(named) == sorted({*modules, "vendor/htm-preact.js"})
+    assert sorted(named) == sorted({*modules, "vendor/htm-preact.js", "vendor/htm.js"})
 
 
 def test_every_import_names_a_file_that_exists() -> None:
@@ -56,6 +56,7 @@ def test_vendored_files_have_their_licences() -> None:
     readme = (WEB / "vendor" / "README.md").read_text()
     for name in (
         "htm-preact.js",
+        "htm.js",
         "uplot.js",
         "uplot.css",
         "htm.LICENSE",
@@ -81,5 +82,16 @@ def test_names_of_otelml_are_in_the_generated_file() -> None:
         for file in OWN
         if file.name != "names.js"
         for name in re.findall(r'"(ml\.[a-z_.]+)"', file.read_text())
+    }
+    assert found == set()
+
+
+def test_no_module_keeps_markup() -> None:
+    """Markup that is drawn twice would keep the tree alive in which it was drawn first."""
+    found = {
+        file.name
+        for file in OWN
+        if file.suffix == ".js"
+        and re.search(r"^(?:export )?(?:const|let) \w+ = html`", file.read_text(), re.MULTILINE)
     }
     assert found == set()

@@ -7,11 +7,17 @@ from selenium.webdriver.common.keys import Keys
 from ui_api import Site
 from ui_browser import Browser
 
-PAGES = ("/models", "/models/loan", "/traces", "/trace", "/metrics", "/logs")
+PAGES = (
+    "/models", "/models/loan", "/services", "/services/loan-api", "/traces",
+    "/traces?view=spans", "/trace", "/metrics", "/logs",
+)  # fmt: skip
 READY = {
     "/models": ".table tbody tr",
     "/models/loan": ".stat",
+    "/services": ".map .node",
+    "/services/loan-api": ".chart",
     "/traces": ".table tbody tr",
+    "/traces?view=spans": ".table tbody tr",
     "/trace": ".span-row",
     "/metrics": ".metric-head",
     "/logs": ".log",
@@ -19,6 +25,8 @@ READY = {
 
 
 def _address(site: Site, page: str, **params: str) -> str:
+    if page == "/traces?view=spans":
+        return site.page("/traces", view="spans", **params)
     return site.page(f"/traces/{site.seed.traces[5]}" if page == "/trace" else page, **params)
 
 
@@ -133,7 +141,7 @@ def test_pausing_is_in_the_url(browser: Browser, site: Site) -> None:
 
 def test_empty_viewer_says_how_to_send(browser: Browser, empty_site: Site) -> None:
     """Every page names the two commands, ready to copy."""
-    for page in ("/models", "/traces", "/metrics", "/logs"):
+    for page in ("/", "/models", "/services", "/traces", "/metrics", "/logs"):
         browser.open(f"{empty_site.web}{page}")
         browser.one(".empty h1", "received yet")
         commands = browser.texts(".command code")

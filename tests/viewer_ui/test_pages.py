@@ -94,12 +94,7 @@ def test_trace_shows_spans_stages_and_logs(browser: Browser, site: Site) -> None
     chosen = trace["spans"][1]
     browser.open(site.page(f"/traces/{trace_id}", span=chosen["span_id"]))
     browser.one(".span-row.on", "predict loan")
-    names = [
-        label.split(",")[0]
-        for label in browser.script(
-            "return [...document.querySelectorAll('.span-row')].map((row) => row.ariaLabel)"
-        )
-    ]
+    names = browser.texts(".span-row .span-name > .ellipsis:not(.span-service)")
     assert names == [span["name"] for span in trace["spans"]]
     assert len(browser.all(".bar.inferred")) == 1
     pairs = " ".join(browser.texts(".pair"))

@@ -202,7 +202,7 @@ def _metrics(seed: Seed) -> list[dict[str, Any]]:
     ]
 
 
-def _post(endpoint: str, signal: str, body: dict[str, Any]) -> None:
+def post(endpoint: str, signal: str, body: dict[str, Any]) -> None:
     request = urllib.request.Request(
         f"{endpoint}/v1/{signal}", json.dumps(body).encode(), {"content-type": "application/json"}
     )
@@ -241,7 +241,7 @@ def send(endpoint: str) -> Seed:
     resource = {"attributes": attributes(RESOURCE)}
     scope = {"name": "otelml", "version": "0.1.0"}
     for first in range(0, len(spans), 1000):
-        _post(
+        post(
             endpoint,
             "traces",
             {
@@ -253,7 +253,7 @@ def send(endpoint: str) -> Seed:
                 ]
             },
         )
-    _post(
+    post(
         endpoint,
         "logs",
         {
@@ -265,7 +265,7 @@ def send(endpoint: str) -> Seed:
             ]
         },
     )
-    _post(
+    post(
         endpoint,
         "metrics",
         {
@@ -288,7 +288,7 @@ def send_log(endpoint: str, text: str) -> None:
         "severityText": "INFO",
         "body": {"stringValue": text},
     }
-    _post(
+    post(
         endpoint,
         "logs",
         {

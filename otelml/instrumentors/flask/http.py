@@ -1,4 +1,7 @@
-"""The server span and HTTP metrics of Flask applications, from the contrib instrumentation.
+"""The server span and HTTP metrics of Flask applications, by the lane or by contrib.
+
+The lane (:mod:`.lane`) gives what contrib gives, for less; where it cannot, contrib does it. Which
+way is decided once for an application, and again where a processor wants to hear of starts.
 
 Contrib's ``instrument_app`` wraps ``app.wsgi_app`` from outside, where middleware that serves other
 applications would be measured twice, and its own errors would become the service's. Here it wraps
@@ -8,19 +11,20 @@ what Flask itself does, is kept from harming a request, and comes before the app
 from __future__ import annotations
 
 import functools
-import importlib
 import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 from opentelemetry.instrumentation.flask import FlaskInstrumentor
 
 from otelml import _guard
+from otelml.instrumentors.flask.lane import EXCHANGE, Lane
+from otelml.instrumentors.flask.ways import create_lane
 
-__all__ = ["Entry", "HttpInstrumentation", "prefer_stable_conventions"]
+__all__ = ["Entry", "HttpInstrumentation"]
 
 _COMPONENT = "flask"
 _ENTRY = "_otelml_entry"
@@ -29,7 +33,6 @@ _PASSAGE = "otelml.passage"
 _WSGI_APP = "wsgi_app"
 _FLAG = "_is_instrumented_by_opentelemetry"
 _EXCLUDED_URLS = ("OTEL_PYTHON_FLASK_EXCLUDED_URLS", "OTEL_PYTHON_EXCLUDED_URLS")
-_STABILITY = "OTEL_SEMCONV_STABILITY_OPT_IN"
 
 _Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -81,7 +84,7 @@ class _Passage:
 
 
 class Entry:
-    """The way into one application, through contrib's wrapper.
+    """The way into one application, by the lane or through contrib's wrapper.
 
     Args:
         handle: What handles the request in the end.
@@ -90,9 +93,17 @@ class Entry:
     def __init__(self, handle: _Wsgi) -> None:
         self.handle = handle
         self.contrib: _Wsgi | None = None
+        self.lane: Lane | None = None
+        self.hooks: Lane | None = None  # whose hooks the application has, in use or not
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
+        lane = self.lane
+        if lane is not None:
+            source = lane.source()
+            if source is not None:
+                return lane.serve(self.handle, source, environ, start_response)
+            _guard.call(_COMPONENT, lane.fall_back)
         contrib = self.contrib
         if contrib is None:
             return self.handle(environ, start_response)
@@ -166,8 +177,31 @@ class HttpInstrumentation:
             return entry
 
     def _instrument(self, app: Flask, entry: Entry) -> None:
+        lane = _guard.call(_COMPONENT, create_lane, self._options)
+        if lane is None:
+            self._give_to_contrib(app, entry)
+            return
+        lane.fall_back = functools.partial(self._fall_back, app, entry, lane)
         before, teardown = app.before_request_funcs, app.teardown_request_funcs
         # Requests under way walk these lists: they keep the old ones.
+        before[None] = [lane.before, *before.get(None, ())]
+        teardown[None] = [lane.teardown, *teardown.get(None, ())]
+        entry.lane = entry.hooks = lane
+        app.__dict__[_FLAG] = True  # as contrib says it: nobody shall do it again
+
+    def _fall_back(self, app: Flask, entry: Entry, lane: Lane) -> Callable[[], object] | None:
+        """Give an application of the lane to contrib, for good; return contrib's first hook."""
+        with self._lock:
+            if not lane.is_retired and self.active:
+                lane.is_retired = True
+                entry.lane = None
+                app.__dict__.pop(_FLAG, None)
+                self._give_to_contrib(app, entry, unless=EXCHANGE)
+        found: Callable[[], object] | None = app.__dict__.get("_before_request")
+        return found
+
+    def _give_to_contrib(self, app: Flask, entry: Entry, unless: str = "") -> None:
+        before, teardown = app.before_request_funcs, app.teardown_request_funcs
         before[None] = list(before.get(None, ()))
         teardown[None] = list(teardown.get(None, ()))
         with _Opened(app, entry.inner):
@@ -176,7 +210,7 @@ class HttpInstrumentation:
         # First before all hooks, so that one which answers the request itself has its span;
         # teardown functions run backwards.
         *rest, hook = before[None]
-        first: Any = functools.partial(_guard.call, _COMPONENT, hook)
+        first: Any = functools.partial(_guard.call, _COMPONENT, _Unless(hook, unless))
         before[None] = [first, *rest]
         *rest, hook = teardown[None]
         last: Any = functools.partial(_guard.call, _COMPONENT, hook)
@@ -219,6 +253,23 @@ class _Opened:
             self._own[_WSGI_APP] = self._kept
 
 
+class _Unless:
+    """Contrib's first hook, but for requests that entered by the lane.
+
+    Args:
+        hook: The hook.
+        key: What such a request has in its ``environ``; empty where there are none.
+    """
+
+    def __init__(self, hook: Callable[[], object], key: str) -> None:
+        self._hook = hook
+        self._key = key
+
+    def __call__(self) -> None:
+        if not self._key or self._key not in request.environ:
+            self._hook()
+
+
 def _accept(_name: str) -> None:
     """Let a setup method be called after the first request."""
 
@@ -226,7 +277,17 @@ def _accept(_name: str) -> None:
 def _remove(app: Flask) -> None:
     for name in (_ENTRY, _OUTER):
         entry: Entry | None = app.__dict__.pop(name, None)
-        if entry is None or entry.contrib is None:
+        if entry is None:
+            continue
+        lane, entry.lane, entry.hooks = entry.hooks, None, None
+        if lane is not None:
+            _take_away(app, lane)
+            if not lane.is_retired:
+                app.__dict__.pop(_FLAG, None)
+            lane.is_retired = True
+            if app.__dict__.get(_WSGI_APP) is entry:
+                app.__dict__[_WSGI_APP] = entry.handle
+        if entry.contrib is None:
             continue
         entry.contrib = None
         with _Opened(app):
@@ -237,16 +298,7 @@ def _remove(app: Flask) -> None:
             app.__dict__.pop(left, None)
 
 
-def prefer_stable_conventions() -> None:
-    """Make contrib emit the stable HTTP conventions, unless the user chose which.
-
-    Contrib reads the variable once in a process, when its first instrumentor starts, which may have
-    happened; so what it keeps is changed, and the variable left to the user.
-    """
-    if os.environ.get(_STABILITY):
-        return
-    module: Any = importlib.import_module("opentelemetry.instrumentation._semconv")
-    stability = module._OpenTelemetrySemanticConventionStability  # noqa: SLF001 - there is no public way
-    signal = module._OpenTelemetryStabilitySignalType.HTTP  # noqa: SLF001 - as above
-    stability._initialize()  # noqa: SLF001 - as above
-    stability._OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING[signal] = module._StabilityMode.HTTP  # noqa: SLF001 - as above
+def _take_away(app: Flask, lane: Lane) -> None:
+    before, teardown = app.before_request_funcs, app.teardown_request_funcs
+    before[None] = [hook for hook in before.get(None, ()) if hook != lane.before]
+    teardown[None] = [hook for hook in teardown.get(None, ()) if hook != lane.teardown]

@@ -25,6 +25,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from flask import Flask, request
+from flask import globals as flask_globals
 
 from otelml import _guard, semconv
 from otelml._prediction import current_runtime, error_type, request_visit
@@ -38,7 +39,8 @@ from otelml._requests import (
     end_visit,
 )
 from otelml.instrumentors.base import Instrumentor
-from otelml.instrumentors.flask.http import HttpInstrumentation, prefer_stable_conventions
+from otelml.instrumentors.conventions import prefer_stable_conventions
+from otelml.instrumentors.flask.http import HttpInstrumentation
 from otelml.instrumentors.flask.server import mend_server_address
 from otelml.instrumentors.flask.streams import Answer, is_failure, is_stream
 from otelml.instrumentors.patch import Patches
@@ -58,6 +60,7 @@ _OPTIONS = (
     "commenter_options",
 )
 _SERVER_ERROR = 500
+_current: Any = vars(flask_globals)["request_ctx"]._get_current_object  # noqa: SLF001 - a proxy costs ten times that
 _logger = logging.getLogger("otelml")
 
 
@@ -150,12 +153,13 @@ def _wrap_dispatch_request(original: Any, http: HttpInstrumentation) -> Any:
             if visit is not None and failed is not None:
                 visit.error = error_type(failed)
             raise
-        answer = request.environ.get(_ANSWER)
-        if answer is not None and is_stream(response):
+        answer = request.environ.get(_ANSWER) if is_stream(response) else None
+        if answer is not None:
             answer.hold(scope)
         else:
             end_request(scope)
-        _show(scope)
+        if scope.has_prediction or not scope.closed:
+            _show(scope)
         return response
 
     return dispatch_request
@@ -173,7 +177,10 @@ def _wrap_full_dispatch_request(original: Any, http: HttpInstrumentation) -> Any
             _guard.call("flask", _leave, self, visit, error_type(error))
             raise
         code = getattr(response, "status_code", 0)
-        _guard.call("flask", _leave, self, visit, str(code) if code >= _SERVER_ERROR else "")
+        if visit.last is None and code < _SERVER_ERROR:
+            end_visit(visit, None, "")  # nothing to learn of it
+        else:
+            _guard.call("flask", _leave, self, visit, str(code) if code >= _SERVER_ERROR else "")
         return response
 
     return full_dispatch_request
@@ -217,7 +224,7 @@ def _show(scope: RequestScope) -> None:
 
 
 def _add_header(response: Any) -> None:
-    scope = request.environ.get(_SCOPE)
+    scope = _current().request.environ.get(_SCOPE)
     if scope is None or semconv.HEADER_PREDICTION_ID in response.headers:
         return
     prediction_id = scope.prediction_id

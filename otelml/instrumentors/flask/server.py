@@ -6,9 +6,7 @@ port that the server listens on, which behind a proxy is another than the client
 
 from __future__ import annotations
 
-import re
 from collections.abc import MutableMapping
-from ipaddress import AddressValueError, IPv6Address
 from typing import Any, Final
 
 from opentelemetry.instrumentation import flask as contrib
@@ -16,37 +14,14 @@ from opentelemetry.semconv._incubating.attributes.net_attributes import NET_HOST
 from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
 
 from otelml import _guard
+from otelml._servers import split_host
 from otelml.instrumentors.patch import Patches
 
 __all__ = ["mend_server_address", "split_host"]
 
-_HOST: Final = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+))(?::(\d*))?", re.ASCII)
-_LAST_PORT: Final = 65535
 _MODULE: Final = "otel_wsgi"
 # By the stable conventions and by the old ones, which a user may have asked for.
 _NAMES: Final = ((SERVER_ADDRESS, SERVER_PORT), (NET_HOST_NAME, NET_HOST_PORT))
-
-
-def split_host(header: str) -> tuple[str, int | None]:
-    """Return the host and the port of a ``Host`` header.
-
-    Args:
-        header: As it came; IPv6 addresses may lack their brackets.
-
-    Returns:
-        The host, an IPv6 address without brackets, empty where the header names none; and the
-        port, None where there is none.
-    """
-    text = header.strip()
-    found = _HOST.fullmatch(text)
-    if found is not None:
-        port = int(found[3][:6]) if found[3] else 0
-        return found[1] or found[2], port if 0 < port <= _LAST_PORT else None
-    try:
-        IPv6Address(text)
-    except AddressValueError:
-        return "", None
-    return text, None
 
 
 def _mend(attributes: MutableMapping[str, Any], header: str) -> None:

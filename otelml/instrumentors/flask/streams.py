@@ -18,6 +18,7 @@ from otelml._requests import Held, RequestScope, end_request, leave_request
 __all__ = ["Answer", "is_failure", "is_stream"]
 
 _SERVER_ERROR = 500
+_WHOLE = frozenset((str, dict, bytes, list))
 
 
 def is_failure(error: BaseException) -> bool:
@@ -35,6 +36,8 @@ def is_failure(error: BaseException) -> bool:
 def is_stream(returned: Any) -> bool:
     """Whether what a view returned is made while it is sent."""
     body = returned[0] if isinstance(returned, tuple) and returned else returned
+    if type(body) in _WHOLE:
+        return False
     if isinstance(body, BaseResponse):
         if body.direct_passthrough:
             return isinstance(body.response, Generator)

@@ -99,6 +99,22 @@ class Active:
             at = at.parent
         return True
 
+    def way_beside(self, logger: logging.Logger, level: int) -> Way | None:
+        """Return the handlers of a record of ours that is hidden from them; None: from none.
+
+        Args:
+            logger: The logger.
+            level: The record's.
+        """
+        record = logging.LogRecord(logger.name, level, "otelml", 0, "", (), None)
+        way = _handlers_of(logger, record)
+        hidden = not logger.isEnabledFor(level) or self.hides(logger, record)
+        return way if hidden or not way else None
+
+    def sinks(self, level: int) -> tuple[StdoutHandler | None, OtlpHandler | None]:
+        """Return where records of a level go."""
+        return (self._json, self._otlp) if level >= self._level else (None, None)
+
     def claims(self, logger: logging.Logger, record: logging.LogRecord) -> Way | None:
         """Return the handlers of a record that is for us, and comes by for the first time."""
         if not ((_reaches_root(logger) or is_own(logger)) and claim(record)):

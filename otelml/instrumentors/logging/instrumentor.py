@@ -20,12 +20,14 @@ import logging
 import logging.handlers
 import sys
 from collections.abc import Callable
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from otelml import _guard
 from otelml._state import ProcessState
-from otelml._worker import hidden_events
+from otelml._worker import event_writer, hidden_events
 from otelml.instrumentors.logging.active import Active, is_of_opentelemetry, root
+from otelml.instrumentors.logging.events import EventWriter
 from otelml.instrumentors.logging.json_lines import is_being_written
 from otelml.instrumentors.logging.otlp import OtlpHandler, is_exporting
 from otelml.instrumentors.logging.owners import is_otel_handler, note_listener
@@ -102,6 +104,17 @@ def _patch() -> None:
         _patches.replace(owner, name, wrap(getattr(owner, name)))
 
 
+def _is_untouched() -> bool:
+    """Whether nobody but us has a hand in what logging does with a record."""
+    ours: Any = logging.Logger.callHandlers
+    inner: Any = getattr(ours, "__wrapped__", None)
+    # What others put in the place of logging's own functions has names of its own.
+    given = (inner, *(getattr(logging.Logger, name) for name in ("handle", "filter")))
+    return _patches.are_all_in_place() and all(
+        isinstance(one, FunctionType) and one.__globals__ is logging.__dict__ for one in given
+    )
+
+
 def instrument_logging(
     config: Config, logger_provider: LoggerProvider | None, resource: Resource | None
 ) -> None:
@@ -119,6 +132,7 @@ def instrument_logging(
         _patch()
     _active.value = active
     hidden_events.value = active.take_hidden
+    event_writer.value = EventWriter(active, _is_untouched)
     active.start()
 
 
@@ -127,6 +141,9 @@ def uninstrument_logging() -> None:
     active = _active.exchange(None)
     if active is not None:
         hidden_events.value = None
+        writer, event_writer.value = event_writer.value, None
+        if writer is not None:
+            writer.flush()
         active.stop()
     if _patches.are_all_in_place():  # else someone wrapped us: stay, passing everything through
         _patches.undo()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 import logging
 import sys
@@ -19,8 +20,9 @@ from otelml._guard import quietly
 from otelml.instrumentors.logging.clean import clean, put, text_of
 from otelml.instrumentors.logging.parts import exception_of, parts_of
 
-__all__ = ["JsonLineFormatter", "StdoutHandler", "is_being_written"]
+__all__ = ["JsonLineFormatter", "StdoutHandler", "is_being_written", "timestamp"]
 
+_PLAIN_WRITES = (io.TextIOWrapper.write, io.StringIO.write)
 _ENCODER = json.JSONEncoder(allow_nan=False)
 
 
@@ -50,7 +52,7 @@ class JsonLineFormatter(JsonFormatter):
     def _line(self, record: logging.LogRecord) -> str:
         message, extras, event = parts_of(record)
         fields: dict[str, Any] = {
-            "timestamp": _timestamp(record.created),
+            "timestamp": timestamp(record.created),
             "level": clean(record.levelname),
             "logger": clean(record.name),
             "message": message,
@@ -68,7 +70,8 @@ class JsonLineFormatter(JsonFormatter):
         return self.jsonify_log_record(fields)
 
 
-def _timestamp(seconds: float) -> str:
+def timestamp(seconds: float) -> str:
+    """Return a time, seconds since the epoch, as lines have it."""
     whole, micros = divmod(round(seconds * 1e6), 1_000_000)
     return f"{_to_the_second(whole)}.{micros:06d}Z"
 
@@ -107,6 +110,23 @@ class StdoutHandler(logging.Handler):
             quietly(_write, line)
         finally:
             self.release()
+
+    def write_lines(self, lines: list[str]) -> None:
+        """Write lines that are formed already."""
+        self.acquire()
+        try:
+            if _writes_as_given(sys.stdout):
+                quietly(_write, "\n".join(lines))
+            else:
+                for line in lines:
+                    quietly(_write, line)
+        finally:
+            self.release()
+
+
+def _writes_as_given(stream: Any) -> bool:
+    """Return whether a stream only writes, and many lines at once are as good as one by one."""
+    return getattr(type(stream), "write", None) in _PLAIN_WRITES
 
 
 class _Writing(threading.local):

@@ -15,6 +15,8 @@ from otelml.instrumentors.logging.clean import put
 from otelml.instrumentors.logging.parts import exception_of, parts_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry._logs import LoggerProvider
 
 __all__ = ["OtlpHandler", "is_exporting"]
@@ -46,7 +48,7 @@ class OtlpHandler(logging.Handler):
 
     def __init__(self, logger_provider: LoggerProvider) -> None:
         super().__init__()
-        self._provider = logger_provider
+        self.provider = logger_provider
 
     def _translate(self, record: logging.LogRecord) -> LogRecord:
         message, extras, event = parts_of(record)
@@ -75,9 +77,15 @@ class OtlpHandler(logging.Handler):
             _exporting.active = False
 
     def _send(self, record: logging.LogRecord) -> None:
-        logger = get_logger(record.name, logger_provider=self._provider)
+        logger = get_logger(record.name, logger_provider=self.provider)
         if not isinstance(logger, NoOpLogger):
             logger.emit(self._translate(record))
+
+    def prepared(self, record: logging.LogRecord) -> tuple[LogRecord, Callable[[], None]]:
+        """Return what a record becomes, and what would hand that to the provider."""
+        logger = get_logger(record.name, logger_provider=self.provider)
+        translated = self._translate(record)
+        return translated, lambda: logger.emit(translated)
 
     def flush(self) -> None:
         """Do nothing: the provider is flushed with the other signals, under one budget."""

@@ -18,6 +18,7 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 
 from otelml import semconv
 from otelml._guard import quietly
+from otelml._privacy import clean_request_line, current_policy
 from otelml._worker import CLEAN_PARTS
 from otelml.instrumentors.logging.clean import Cleaner, clean, key_of, put, text_of, unprintable
 
@@ -39,6 +40,14 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # for terminals, as in Werkzeug's mess
 _OF_LOGURU = "\n"  # its exc_text: what keeps a formatter from adding the traceback again
 _TRACEBACK = "\nTraceback (most recent call last):"
 _PLAIN = logging.Formatter()
+_ACCESS = (
+    "werkzeug",
+    "gunicorn.access",
+    "uvicorn.access",
+    "waitress",
+    "hypercorn.access",
+    "aiohttp",
+)
 
 
 def parts_of(record: logging.LogRecord) -> tuple[str, dict[str, Any], str | None]:
@@ -49,7 +58,7 @@ def parts_of(record: logging.LogRecord) -> tuple[str, dict[str, Any], str | None
     """
     ready = record.__dict__.get(CLEAN_PARTS)
     if ready is not None and ready[0] == len(record.__dict__):
-        return ready[1], dict(ready[2]), ready[3]
+        return ready[1], current_policy().fields(dict(ready[2])), ready[3]
     cleaner = Cleaner()
     extras: dict[str, Any] = {}
     event: str | None = None
@@ -70,7 +79,11 @@ def parts_of(record: logging.LogRecord) -> tuple[str, dict[str, Any], str | None
             put(extras, key_of(key), cleaner.clean(value))
     if record.stack_info:
         put(extras, "stack_info", text_of(str(record.stack_info)))
-    return text_of(_COLOURS.sub("", message)), extras, event
+    policy = current_policy()
+    message = _COLOURS.sub("", message)
+    if "?" in message and record.name.startswith(_ACCESS) and not policy.is_open:
+        message = clean_request_line(message)
+    return text_of(message), policy.fields(extras), event
 
 
 def _mapping_in(record: logging.LogRecord) -> dict[Any, Any] | None:
@@ -134,16 +147,17 @@ def exception_of(record: logging.LogRecord) -> dict[str, str]:
     if info is None and isinstance(record.msg, dict):
         info = _info_in(record.msg)
     fields: dict[str, str] = {}
+    policy = current_policy()
     if info is not None:
         kind, error = info[0], info[1]
         prefix = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
         fields[semconv.EXCEPTION_TYPE] = f"{prefix}{kind.__qualname__}"
         shown = quietly(str, error, default=unprintable(error))
-        fields[semconv.EXCEPTION_MESSAGE] = text_of(shown)
         stack = quietly(_PLAIN.formatException, info, default="<unprintable stack>")
-        fields[semconv.EXCEPTION_STACKTRACE] = text_of(stack)
+        fields[semconv.EXCEPTION_MESSAGE] = text_of(policy.message_of(error, shown))
+        fields[semconv.EXCEPTION_STACKTRACE] = text_of(policy.trace_of(error, stack, shown))
     elif record.exc_text:
-        fields[semconv.EXCEPTION_STACKTRACE] = text_of(str(record.exc_text))
+        fields[semconv.EXCEPTION_STACKTRACE] = text_of(policy.trace(str(record.exc_text)))
     return fields
 
 

@@ -13,14 +13,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from otelml import _guard
+from otelml.instrumentors.inside import quiet, quiet_generator
 from otelml.instrumentors.patch import MethodPatches, ModulePatches, Wrap
 from otelml.instrumentors.sklearn.calls import (
     delegating_call,
     inner,
     last_step,
     model_call,
-    quiet,
-    quiet_generator,
 )
 from otelml.instrumentors.sklearn.identity import FRAMEWORK, derives
 

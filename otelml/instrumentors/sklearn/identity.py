@@ -8,6 +8,7 @@ from typing import Any
 from otelml import _guard
 
 FRAMEWORK = "scikit-learn"
+_COMPANIONS = frozenset(("xgboost", "lightgbm", "catboost"))
 _DEPTH = 8
 _TASKS = (
     ("ClassifierMixin", "classification"),
@@ -45,20 +46,28 @@ def describe(model: Any) -> dict[str, Any]:
         model: An estimator, fitted or not.
 
     Returns:
-        ``framework``; ``class_name`` of the final estimator; ``task``, None where unknown;
-        ``classes`` in the order of the probability columns, ``feature_names`` and
-        ``n_features``, each None where the model does not say.
+        ``framework``, that of XGBoost and LightGBM for their estimators; ``class_name`` of the
+        final estimator; ``task``, None where unknown; ``classes`` in the order of the probability
+        columns, ``feature_names`` and ``n_features``, each None where the model does not say.
     """
     final = final_estimator(model)
     features = _read(model, "n_features_in_")
     return {
-        "framework": FRAMEWORK,
+        "framework": _framework(model),
         "class_name": type(final).__name__,
         "task": _task(final),
         "classes": _classes(model, final),
         "feature_names": _names(model),
         "n_features": int(features) if hasattr(features, "__index__") else None,
     }
+
+
+def _framework(model: Any) -> str:
+    for base in type(model).__mro__:
+        package = base.__module__.partition(".")[0]
+        if package in _COMPANIONS:
+            return package
+    return FRAMEWORK
 
 
 def _read(model: Any, name: str) -> Any:

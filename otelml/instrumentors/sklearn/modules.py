@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from otelml.instrumentors.inside import quiet
 from otelml.instrumentors.patch import Function, ModulePatches, as_wrapper, unwrapped
-from otelml.instrumentors.sklearn.calls import Switch, quiet
+from otelml.instrumentors.sklearn.calls import Switch
 from otelml.instrumentors.sklearn.classes import EstimatorPatches
 from otelml.instrumentors.sklearn.identity import FRAMEWORK
 from otelml.instrumentors.sklearn.parallel import patch_joblib, patch_tasks

@@ -10,8 +10,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from otelml.instrumentors.inside import QUIET, current, enter, leave
 from otelml.instrumentors.patch import Function, ModulePatches, as_wrapper
-from otelml.instrumentors.sklearn.calls import QUIET, current, enter, leave
 
 _MARK = "_otelml_inside"
 

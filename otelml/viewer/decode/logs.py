@@ -9,7 +9,9 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from otelml.viewer.decode.ids import valid_ids
 from otelml.viewer.decode.origin import origin_of
+from otelml.viewer.decode.weight import HEAVY, Heavy
 from otelml.viewer.records import (
+    EXCESSIVE,
     LEVELS,
     MAX_INT64,
     Batch,
@@ -24,6 +26,7 @@ _NUMBERS_PER_LEVEL = 4
 _MAX_SEVERITY = len(LEVELS) * _NUMBERS_PER_LEVEL
 _ALIASES = {"warning": "warn", "critical": "fatal", "err": "error", "notice": "info"}
 _SEARCH_LIMIT = 8192
+_is_heavy = Heavy(LogRecord.DESCRIPTOR)
 _VALID_SPAN = b"\x01" * 8
 
 
@@ -35,7 +38,14 @@ def decode_logs(request: ExportLogsServiceRequest, now_ns: int | None = None) ->
         for scope_logs in resource_logs.scope_logs:
             origin = origin_of(resource_logs.resource, scope_logs.scope)
             for record in scope_logs.log_records:
-                batch.logs.append(_row(record, origin, received_ns))
+                if not 0 <= record.severity_number <= _MAX_SEVERITY:
+                    batch.reject(f"a log record's severity is none: {record.severity_number}")
+                    continue
+                raw = record.SerializeToString()
+                if _is_heavy(raw):
+                    batch.reject(HEAVY, EXCESSIVE)
+                    continue
+                batch.logs.append(_row(record, raw, origin, received_ns))
     return batch
 
 
@@ -48,7 +58,7 @@ def level_of(severity: int, severity_text: str) -> str:
     return word if word in LEVELS else "info"
 
 
-def _row(record: LogRecord, origin: Origin, received_ns: int) -> LogRow:
+def _row(record: LogRecord, raw: bytes, origin: Origin, received_ns: int) -> LogRow:
     time_ns = record.time_unix_nano or record.observed_time_unix_nano
     if not 0 < time_ns <= MAX_INT64:
         time_ns = received_ns
@@ -65,6 +75,6 @@ def _row(record: LogRecord, origin: Origin, received_ns: int) -> LogRow:
         "\n".join(words)[:_SEARCH_LIMIT].casefold(),
         record.trace_id if traced else None,
         record.span_id if traced and valid_ids(record.trace_id, record.span_id) else None,
-        record.SerializeToString(),
+        raw,
         origin,
     )

@@ -11,20 +11,29 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from otelml import semconv
 from otelml.viewer.decode.ids import is_span_id, valid_ids
 from otelml.viewer.decode.origin import origin_of
+from otelml.viewer.decode.weight import HEAVY, Heavy
 from otelml.viewer.records import (
+    CALLS,
+    EXCESSIVE,
     FEEDBACK,
-    MAX_INT64,
     PREDICTION,
     STAGE,
+    TITLE_KEYS,
     Batch,
-    Origin,
     SpanRow,
     label,
+    peer_of,
     plain,
+    times_of,
+    title_of,
 )
 
 _PREDICT_PREFIX = semconv.SPAN_PREDICT.partition("{")[0]
 _FEEDBACK_PREFIX = semconv.SPAN_FEEDBACK.partition("{")[0]
+_KINDS = frozenset(Span.SpanKind.values())
+_STATUS = frozenset(Status.StatusCode.values())
+_is_heavy = Heavy(Span.DESCRIPTOR)
+_FAILED = Status.STATUS_CODE_ERROR
 _RESULT_KEYS = frozenset(
     {
         semconv.ML_PREDICTION_ID,
@@ -46,6 +55,7 @@ _WANTED = _RESULT_KEYS | {
     semconv.ML_FEEDBACK_OUTCOME,
     semconv.ERROR_TYPE,
 }
+_WANTED_OF_ROOT = _WANTED | TITLE_KEYS
 
 
 def decode_traces(request: ExportTraceServiceRequest, now_ns: int | None = None) -> Batch:
@@ -56,48 +66,69 @@ def decode_traces(request: ExportTraceServiceRequest, now_ns: int | None = None)
         for scope_spans in resource_spans.scope_spans:
             origin = origin_of(resource_spans.resource, scope_spans.scope)
             for span in scope_spans.spans:
-                if not valid_ids(span.trace_id, span.span_id):
+                ids = span.trace_id, span.span_id
+                if not valid_ids(*ids):
                     batch.reject("a span has no valid trace id or span id")
                     continue
-                batch.spans.append(_row(span, origin, received_ns))
+                kind, code = span.kind, span.status.code
+                if kind not in _KINDS or code not in _STATUS:
+                    batch.reject(f"a span's kind or status is none: {kind}, {code}")
+                    continue
+                raw = span.SerializeToString()
+                if _is_heavy(raw):
+                    batch.reject(HEAVY, EXCESSIVE)
+                    continue
+                start_ns, duration_ns, timed = times_of(span, received_ns)
+                row = SpanRow(
+                    *ids,
+                    None,
+                    span.name,
+                    kind,
+                    start_ns,
+                    duration_ns,
+                    code == _FAILED,
+                    raw,
+                    origin,
+                    timed=timed,
+                )
+                _fill(row, span)
+                batch.spans.append(row)
     _inherit_models(batch.spans)
     return batch
 
 
-def _row(span: Span, origin: Origin, received_ns: int) -> SpanRow:
-    start_ns = span.start_time_unix_nano
-    if not 0 < start_ns <= MAX_INT64:
-        start_ns = received_ns
-    duration_ns = min(max(0, span.end_time_unix_nano - start_ns), MAX_INT64 - start_ns)
+def _fill(row: SpanRow, span: Span) -> None:
+    """Set what a span has not always: a parent, links, a peer, and what its attributes say."""
     parent_id = span.parent_span_id
-    row = SpanRow(
-        span.trace_id,
-        span.span_id,
-        parent_id if is_span_id(parent_id) else None,
-        span.name,
-        span.kind,
-        start_ns,
-        duration_ns,
-        span.status.code == Status.STATUS_CODE_ERROR,
-        span.SerializeToString(),
-        origin,
-    )
+    wanted = _WANTED
+    if is_span_id(parent_id):
+        row.parent_id = parent_id
+    else:
+        wanted = _WANTED_OF_ROOT
+    if row.kind in CALLS:
+        row.peer = peer_of(span)
     if span.links:
         row.links = [
             (each.trace_id, each.span_id)
             for each in span.links
             if valid_ids(each.trace_id, each.span_id)
         ]
-    found = {pair.key: plain(pair.value) for pair in span.attributes if pair.key in _WANTED}
+    found: dict[str, Any] = {}
+    for pair in span.attributes:
+        key = pair.key
+        if key in wanted:
+            found[key] = plain(pair.value)
+    if wanted is _WANTED_OF_ROOT and found:
+        row.title = title_of(row.name, found)
+        found = {key: value for key, value in found.items() if key in _WANTED}
     if found or row.name.startswith(_PREDICT_PREFIX) or row.name in semconv.STAGES:
         _classify(row, found)
-    return row
 
 
 def _classify(row: SpanRow, found: dict[str, Any]) -> None:
-    row.model = label(found.get(semconv.ML_MODEL_NAME) or "")
-    row.version = label(found.get(semconv.ML_MODEL_VERSION) or "")
-    row.variant = label(found.get(semconv.ML_MODEL_VARIANT) or "")
+    row.model = _name(found.get(semconv.ML_MODEL_NAME))
+    row.version = _name(found.get(semconv.ML_MODEL_VERSION))
+    row.variant = _name(found.get(semconv.ML_MODEL_VARIANT))
     row.ml = found
     stage = found.get(semconv.ML_STAGE_NAME)
     if stage or row.name in semconv.STAGES:
@@ -108,6 +139,11 @@ def _classify(row: SpanRow, found: dict[str, Any]) -> None:
     elif row.name.startswith(_PREDICT_PREFIX) or (row.model and not _RESULT_KEYS.isdisjoint(found)):
         row.role = PREDICTION
         row.model = row.model or row.name[len(_PREDICT_PREFIX) :]
+
+
+def _name(value: Any) -> str:
+    """Return a name; a version of 0 is one."""
+    return "" if value is None else label(value)
 
 
 def _inherit_models(rows: list[SpanRow]) -> None:

@@ -32,14 +32,15 @@ def feedback(
 ) -> Feedback:
     """Return the labels received, by model and by (actual, predicted); of one model if named."""
     found: Feedback = {}
-    for key, by_slot in _feedback_by_slot(connection, window, slots, name).items():
+    for key, by_slot in feedback_by_slot(connection, window, slots, name).items():
         found[key] = sum(by_slot.values(), Counter[tuple[str, str]]())
     return found
 
 
-def _feedback_by_slot(
+def feedback_by_slot(
     connection: sqlite3.Connection, window: Window, slots: Slots, name: str | None
 ) -> dict[ModelKey, dict[int, Confusion]]:
+    """Return the labels received by model, slot and (actual, predicted); of one model if named."""
     try:
         series = find_series(connection, semconv.ML_FEEDBACK.name)
     except NotFoundError:
@@ -81,7 +82,7 @@ def over_time(
     """Return a model's confusion counts and its accuracy in each slot; None without labels."""
     whole: Confusion = Counter()
     per_slot = [Counter[tuple[str, str]]() for _ in range(slots.count)]
-    for key, by_slot in _feedback_by_slot(connection, window, slots, name).items():
+    for key, by_slot in feedback_by_slot(connection, window, slots, name).items():
         wanted = (name, params.get("version") or key[1], params.get("variant") or key[2])
         if key != wanted:
             continue

@@ -9,6 +9,8 @@ from typing import Any
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
+from otelml.viewer.queries.conditions import conditions_of
+from otelml.viewer.queries.log_attributes import LogAttributes
 from otelml.viewer.queries.window import (
     MAX_TOTAL,
     NS_PER_MS,
@@ -27,6 +29,8 @@ from otelml.viewer.store import FINE_S
 
 _MAX_TRACE_LOGS = 1000
 _MAX_HISTOGRAM_ROWS = 200_000
+# What the counts beside the records do not know of.
+_SCANNED = ("query", "trace_id", "span_id", "logger", "where")
 _SELECT = (
     "SELECT logs.id, time_ns, severity, level, logs.service, logger, trace_id, span_id, logs.raw,"
     " resources.raw FROM logs JOIN resources ON resources.id=resource"
@@ -34,11 +38,22 @@ _SELECT = (
 
 
 def list_logs(connection: sqlite3.Connection, params: Mapping[str, str]) -> dict[str, Any]:
-    """Answer GET /api/logs."""
+    """Answer GET /api/logs.
+
+    ``where`` filters by any attribute of a record, its scope or its resource; ``by`` counts the
+    values of one.
+    """
     if params.get("trace_id") and not params.get("from"):
         params = {**params, "from": "0"}
     window = window_of(params, connection)
     clauses, args = _filters(params, window)
+    by = params.get("by") or ""
+    conditions = conditions_of(params.get("where", ""))
+    found = LogAttributes(connection) if conditions.each or by else None
+    if found and conditions.each:
+        more, more_args = found.where(conditions)
+        clauses += more
+        args += more_args
     where = " AND ".join(clauses)
     paged, paged_args, limit = list(clauses), list(args), limit_of(params)
     for name, comparison in (("before", "<"), ("after", ">")):
@@ -56,7 +71,7 @@ def list_logs(connection: sqlite3.Connection, params: Mapping[str, str]) -> dict
     ).fetchall()
     logs = [_record(row) for row in rows[:limit]]
     slots = window.slots(FINE_S)
-    if any(params.get(name) for name in ("query", "trace_id", "span_id", "logger")):
+    if any(params.get(name) for name in _SCANNED):
         # One scan answers both the histogram and the total.
         counted: Iterable[tuple[int, int, int]] = connection.execute(
             f"SELECT (time_ns/{NS_PER_S}-?)/?, level, count(*) FROM"  # noqa: S608 - our own clauses
@@ -72,6 +87,7 @@ def list_logs(connection: sqlite3.Connection, params: Mapping[str, str]) -> dict
     return {
         "logs": logs,
         "histogram": _histogram(slots, counted),
+        "groups": found.groups(by, where, args, slots) if found and by else None,
         **totals,
         "next_before": logs[-1]["id"] if len(rows) > limit else None,
     }
@@ -152,6 +168,8 @@ def _record(row: tuple[Any, ...]) -> dict[str, Any]:
         "event_name": record.event_name or None,
         "body": plain(record.body),
         "attributes": attributes(record.attributes),
+        "dropped_attributes": record.dropped_attributes_count,
+        "observed": record.observed_time_unix_nano / NS_PER_MS or None,
         "resource": attributes(Resource.FromString(row[9]).attributes),
         "trace_id": None if row[6] is None else row[6].hex(),
         "span_id": None if row[7] is None else row[7].hex(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping
@@ -11,7 +12,15 @@ import numpy as np
 
 from otelml import semconv
 from otelml.viewer.queries.feedback import feedback, over_time
-from otelml.viewer.queries.models import Model, find_models, listed, spark_slots, summary
+from otelml.viewer.queries.models import (
+    Model,
+    find_models,
+    listed,
+    mark_drift,
+    spark_slots,
+    summary,
+)
+from otelml.viewer.queries.quality_counts import Errors, errors_of_models, regression_of
 from otelml.viewer.queries.rollup_sums import Row, Sums, read, resolution_of
 from otelml.viewer.queries.window import NS_PER_MS, NotFoundError, Slots, Window, window_of
 from otelml.viewer.store import CONFIDENCE_EDGES, EDGES_MS, MAX_LABELS, split
@@ -37,6 +46,13 @@ def get_model(connection: sqlite3.Connection, params: Mapping[str, str]) -> dict
         total.merge(sums)
     merged = _totals(name, models, total, window, connection)
     latencies = [sums.latency_ms() for sums in per_slot]
+    drifted = {row["version"] or "": row["drifted"] for row in versions}
+    counts = [drifted.get(version) for version in {m.version for m in models}]
+    known = [count for count in counts if count is not None]
+    mark_drift(merged, sum(known) if known else None)
+    errors = errors_of_models(connection, window, slots, name)
+    of = [errors[name, each] for each in {m.version for m in models} if (name, each) in errors]
+    merged["regression"] = regression_of(functools.reduce(Errors.plus, of) if of else None)
     if not models:
         merged = {**versions[0]}
     return {

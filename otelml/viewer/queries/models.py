@@ -7,16 +7,19 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from otelml import semconv
+from otelml.viewer.queries.drift_now import drifted_features
 from otelml.viewer.queries.feedback import Confusion, ModelKey, feedback
 from otelml.viewer.queries.metric_models import unseen
 from otelml.viewer.queries.model_row import Measured, model_row
+from otelml.viewer.queries.quality_counts import errors_of_models, regression_of
 from otelml.viewer.queries.rollup_sums import Sums, read, resolution_of
 from otelml.viewer.queries.window import Slots, Window, window_of
 from otelml.viewer.store import split
 
 _SPARKLINE = 30
 _MAX_MODELS = 500
-_ORDER = {"failing": 0, "watch": 1, "ok": 2}
+_ORDER = {"failing": 0, "drifted": 1, "watch": 2, "ok": 3}
 
 
 class Model(NamedTuple):
@@ -78,8 +81,29 @@ def listed(
     if not service:
         known = {m.key for m in models}
         found += unseen(connection, window, slots, name, known, labels)
+    drifted = drifted_features(connection, window)
+    errors = errors_of_models(connection, window, slots, name)
+    for line in found:
+        line["regression"] = regression_of(errors.get((line["name"], line["version"] or "")))
+        mark_drift(line, drifted.get((line["name"], line["version"] or "")))
     found.sort(key=lambda r: (_ORDER[r["state"]], -r["predictions"], r["name"], r["version"] or ""))
     return found
+
+
+def has_models(connection: sqlite3.Connection) -> bool:
+    """Tell whether predictions are stored, as spans or as metrics: which page is the first."""
+    row = connection.execute(
+        "SELECT EXISTS(SELECT 1 FROM models) OR EXISTS(SELECT 1 FROM metrics WHERE name IN (?,?))",
+        (semconv.ML_PREDICTION_DURATION.name, semconv.ML_PREDICTIONS.name),
+    ).fetchone()
+    return bool(row[0])
+
+
+def mark_drift(row: dict[str, Any], drifted: int | None) -> None:
+    """Write into a line how many features have drifted; None where nothing watches the model."""
+    row["drifted"] = drifted
+    if drifted and row["state"] != "failing":
+        row["state"] = "drifted"
 
 
 def find_models(connection: sqlite3.Connection, name: str | None = None) -> list[Model]:

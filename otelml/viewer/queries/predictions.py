@@ -1,4 +1,4 @@
-"""The predictions of one model: all, slow, failed, unsure or wrong ones."""
+"""The predictions of one model, all or those of one kind: slow, failed, wrong and so on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
+from otelml.viewer.queries.drift_spells import MAX_SPELLS, drift_spells
+from otelml.viewer.queries.labelled import WRONG
 from otelml.viewer.queries.rollup_sums import Sums, read, resolution_of
 from otelml.viewer.queries.window import (
     NS_PER_MS,
@@ -22,7 +24,9 @@ _FILTERS = {
     "slow": ("predictions.duration_ns>=?", "duration_ns DESC"),
     "failed": ("error=1", "start_ns DESC"),
     "low_confidence": ("predictions.confidence<?", "confidence"),
-    "wrong": ("actual IS NOT NULL AND actual<>coalesce(predicted, label)", "start_ns DESC"),
+    "wrong": (WRONG, "start_ns DESC"),
+    "unlabelled": ("error=0 AND actual IS NULL", "start_ns DESC"),
+    "drifted": ("", "start_ns DESC"),
 }
 _FROM = (
     " FROM predictions JOIN traces ON traces.id=trace"
@@ -48,13 +52,19 @@ def list_predictions(connection: sqlite3.Connection, params: Mapping[str, str]) 
     }
     threshold = _threshold(connection, window, list(models), chosen)
     clause, order = _FILTERS[chosen]
+    spells: list[tuple[int, int]] = []
+    if chosen == "drifted":
+        spells = drift_spells(connection, window, params["name"], params.get("version") or None)
+        within = "predictions.start_ns>=? AND predictions.start_ns<?"
+        clause = " OR ".join([f"({within})"] * len(spells)) or "0"
     marks = ",".join("?" * len(models))
     where = (
         f" WHERE model IN ({marks}) AND predictions.start_ns>=? AND predictions.start_ns<?"
-        f" AND {clause}"
+        f" AND ({clause})"
     )
     args: list[Any] = [*models, window.from_ns, window.to_ns]
-    if "?" in clause:
+    args += [end for spell in spells for end in spell]
+    if chosen in {"slow", "low_confidence"}:
         args.append((threshold or 0.0) * (NS_PER_MS if chosen == "slow" else 1))
     if params.get("label"):
         where += " AND label=?"
@@ -69,6 +79,7 @@ def list_predictions(connection: sqlite3.Connection, params: Mapping[str, str]) 
         "predictions": [_prediction(row, models[row[0]]) for row in rows],
         **count_capped(connection, f"SELECT 1{_FROM}{where}", args),
         "threshold": threshold,
+        "spells_left_out": len(spells) == MAX_SPELLS,
     }
 
 

@@ -16,9 +16,9 @@ from otelml.viewer.queries.window import NS_PER_MS, NotFoundError
 MAX_RESULTS = 20
 _MIN_PREFIX = 6
 _TRACE_HEX = 32
-# A prediction id is base64url: one byte of version, then the trace id.
-_TOKEN_VERSIONS = frozenset({1})
-_TOKEN_PREFIX_BYTES = 17
+# A signed prediction id is base64url: after one or two bytes, by its version, comes the trace id.
+_TRACE_AT = {1: 1, 2: 2, 4: 2}
+_TRACE_BYTES = 16
 _TOKEN_PREFIX_CHARS = 24
 _TRACE = "SELECT trace_id, name, service, duration_ns, spans FROM traces"
 
@@ -55,7 +55,7 @@ def _trace(row: tuple[Any, ...], kind: str, span_id: str | None = None) -> dict[
 
 
 def _predictions(connection: sqlite3.Connection, token: str) -> list[dict[str, Any]]:
-    trace_id = trace_of_token(token)
+    trace_id = trace_of_token(token) or _trace_with(connection, token)
     if trace_id is None:
         return []
     row = connection.execute(f"{_TRACE} WHERE trace_id=?", (trace_id,)).fetchone()
@@ -71,8 +71,20 @@ def _predictions(connection: sqlite3.Connection, token: str) -> list[dict[str, A
     return [_trace(row, "prediction", None if chosen is None else chosen.hex())]
 
 
+def _trace_with(connection: sqlite3.Connection, token: str) -> bytes | None:
+    """Return the trace of a prediction whose id says nothing by itself."""
+    if len(token) < _TOKEN_PREFIX_CHARS:
+        return None
+    row = connection.execute(
+        "SELECT trace_id FROM predictions JOIN traces ON traces.id=trace"
+        " WHERE substr(token, 1, 24)=? AND token=?",  # as the index has it
+        (token[:_TOKEN_PREFIX_CHARS], token),
+    ).fetchone()
+    return None if row is None else bytes(row[0])
+
+
 def trace_of_token(token: str) -> bytes | None:
-    """Return the trace id inside a prediction id, or None where it is not one."""
+    """Return the trace id inside a prediction id; None where there is none to be read."""
     head = token[:_TOKEN_PREFIX_CHARS]
     if len(head) < _TOKEN_PREFIX_CHARS or not token.isascii():
         return None
@@ -80,7 +92,8 @@ def trace_of_token(token: str) -> bytes | None:
         raw = base64.b64decode(head, b"-_", validate=True)
     except (binascii.Error, ValueError):
         return None
-    return raw[1:_TOKEN_PREFIX_BYTES] if raw[0] in _TOKEN_VERSIONS else None
+    at = _TRACE_AT.get(raw[0])
+    return None if at is None else raw[at : at + _TRACE_BYTES]
 
 
 def _names(connection: sqlite3.Connection, query: str) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from otelml.viewer.store import oldest_ns
+from otelml.viewer.store import newest_ns, oldest_ns
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
@@ -21,8 +21,9 @@ _NICE_S = (
     1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400,
 )  # fmt: skip
 # Every page asks: a database of many series answers from some of them.
-_MOST_SERIES = 200
-_YEAR_9999_MS = 253_402_300_799_000.0
+_MOST_SERIES = 5000
+# In milliseconds the year 2255: the nanoseconds of anything later SQLite does not hold.
+_LARGEST = 9e12
 
 
 class BadParameterError(ValueError):
@@ -90,14 +91,19 @@ class Slots:
 def window_of(params: Mapping[str, str], connection: sqlite3.Connection) -> Window:
     """Return the range that ``from`` and ``to`` ask for; ``from=0`` is everything kept."""
     to_ms = number(params, "to")
-    to_ms = time.time() * 1000 if to_ms is None else to_ms
     from_ms = number(params, "from")
+    if to_ms is None:
+        to_ms = time.time() * 1000
+        if from_ms is not None and from_ms <= 0:
+            # Everything, what a clock ahead has sent included.
+            to_ms = max(to_ms, (newest_ns(connection) or 0) / NS_PER_MS + 1.0)
     if from_ms is None:
         from_ms = to_ms - DEFAULT_RANGE_MS
     elif from_ms <= 0:
         from_ms = oldest_ms(connection) or to_ms - DEFAULT_RANGE_MS
-        from_ms = min(from_ms, to_ms - 1000)
-    if not 0 <= from_ms < to_ms <= _YEAR_9999_MS:
+        # Whole: a fraction is only good to 0.2 µs, and would leave the oldest out.
+        from_ms = min(math.floor(from_ms), to_ms - 1000)
+    if not 0 <= from_ms < to_ms:
         raise BadParameterError("from must be before to, both in ms since the epoch")
     return Window(from_ms, to_ms)
 
@@ -119,6 +125,8 @@ def number(params: Mapping[str, str], name: str) -> float | None:
         value = math.nan
     if not math.isfinite(value):
         raise BadParameterError(f"{name} must be a number, not {raw[:40]!r}")
+    if abs(value) > _LARGEST:
+        raise BadParameterError(f"{name} is out of range: {raw[:40]}")
     return value
 
 

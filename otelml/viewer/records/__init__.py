@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from otelml.viewer.records.rows import (
+    COLLIDING,
     COUNTER,
+    EXCESSIVE,
+    EXPIRED,
     FEEDBACK,
+    FUTURE,
     GAUGE,
     HISTOGRAM,
+    LATE,
     LEVELS,
+    MALFORMED,
     MAX_INT64,
     PREDICTION,
     STAGE,
@@ -22,6 +28,8 @@ from otelml.viewer.records.rows import (
     PointRow,
     SpanRow,
 )
+from otelml.viewer.records.spans import CALLS, ENTRY_KINDS, KINDS, failed, peer_of, times_of
+from otelml.viewer.records.titles import TITLE_KEYS, kind_of, title_of
 from otelml.viewer.records.values import (
     attribute_key,
     attributes,
@@ -32,15 +40,25 @@ from otelml.viewer.records.values import (
 )
 
 __all__ = [
+    "CALLS",
+    "COLLIDING",
     "COUNTER",
+    "ENTRY_KINDS",
+    "EXCESSIVE",
+    "EXPIRED",
     "FEEDBACK",
+    "FUTURE",
     "GAUGE",
     "HISTOGRAM",
+    "KINDS",
+    "LATE",
     "LEVELS",
+    "MALFORMED",
     "MAX_INT64",
     "PREDICTION",
     "STAGE",
     "SUMMARY",
+    "TITLE_KEYS",
     "UPDOWN",
     "Batch",
     "Buckets",
@@ -53,7 +71,12 @@ __all__ = [
     "attribute_key",
     "attributes",
     "attributes_of",
+    "failed",
+    "kind_of",
     "label",
+    "peer_of",
     "plain",
     "text",
+    "times_of",
+    "title_of",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -9,6 +10,9 @@ MAX_INT64 = 2**63 - 1
 
 # What a span is to a model.
 PREDICTION, STAGE, FEEDBACK = "prediction", "stage", "feedback"
+# Why an item is not taken.
+MALFORMED, EXPIRED, FUTURE = "malformed", "expired", "future"
+LATE, COLLIDING, EXCESSIVE = "late", "colliding", "excessive"
 # What a metric is, whatever OTLP calls it.
 COUNTER, UPDOWN, GAUGE, HISTOGRAM, SUMMARY = "counter", "updown", "gauge", "histogram", "summary"
 # How severe a log record is, the least first.
@@ -54,6 +58,19 @@ class SpanRow:
     variant: str = ""
     stage: str = ""
     ml: dict[str, Any] | None = None
+    # False where its sender gave no time: ``start_ns`` is then when it came.
+    timed: bool = True
+    # Whom it calls, in its own words.
+    peer: str = ""
+    # Of a root: what it is about, where that is not its name.
+    title: str = ""
+    # The bucket of its duration; the store's to fill.
+    latency: int = 0
+
+    @property
+    def time_ns(self) -> int:
+        """When it began, as the other rows call it."""
+        return self.start_ns
 
 
 @dataclass(slots=True)
@@ -71,7 +88,7 @@ class LogRow:
 
 
 class Exemplar(NamedTuple):
-    """One exemplar of a metric point."""
+    """One exemplar of a metric point; its ids are empty where it belongs to no span."""
 
     time_ns: int
     value: float
@@ -102,15 +119,22 @@ class Buckets:
 
 @dataclass(slots=True)
 class PointRow:
-    """One metric point; ``value`` is the sum of a histogram."""
+    """One metric point; ``value`` is the sum of a histogram, None where none was sent.
+
+    Args:
+        extremes: The least and the largest value of a histogram, each None where not sent.
+        quantiles: Of a summary: quantile and value.
+    """
 
     time_ns: int
     start_ns: int
-    value: float
+    value: float | None
     count: int
     attributes: bytes
     buckets: Buckets | None = None
     exemplars: list[Exemplar] | None = None
+    extremes: tuple[float | None, float | None] = (None, None)
+    quantiles: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(slots=True)
@@ -131,20 +155,38 @@ class Batch:
     """All that one export request held.
 
     Args:
-        rejected: Items left out because they were malformed.
-        message: What was wrong with the first of them.
+        key: The same for a request that is sent again.
+        reasons: How many items were left out, by reason.
+        messages: What was wrong with the first of each reason.
+        added: How many items were stored that were not before, by kind; the store's to fill.
     """
 
     spans: list[SpanRow] = field(default_factory=list[SpanRow])
     logs: list[LogRow] = field(default_factory=list[LogRow])
     metrics: list[MetricRows] = field(default_factory=list[MetricRows])
-    rejected: int = 0
-    message: str = ""
+    key: bytes = b""
+    reasons: Counter[str] = field(default_factory=Counter[str])
+    messages: dict[str, str] = field(default_factory=dict[str, str])
+    added: Counter[str] = field(default_factory=Counter[str])
 
-    def reject(self, message: str) -> None:
-        """Count one malformed item."""
-        self.rejected += 1
-        self.message = self.message or message
+    def reject(self, message: str, reason: str = MALFORMED, count: int = 1) -> None:
+        """Count items that are left out."""
+        if count:
+            self.reasons[reason] += count
+            self.messages.setdefault(reason, message)
+
+    @property
+    def rejected(self) -> int:
+        """How many items were left out."""
+        return sum(self.reasons.values())
+
+    @property
+    def message(self) -> str:
+        """Each reason, how often it held, and what was wrong."""
+        return "; ".join(
+            f"{self.reasons[reason]} {reason}: {message}"
+            for reason, message in self.messages.items()
+        )
 
     def __len__(self) -> int:
         return len(self.spans) + len(self.logs) + sum(len(m.points) for m in self.metrics)

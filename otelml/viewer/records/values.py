@@ -22,6 +22,10 @@ _MAX_DEPTH = 32
 
 def plain(value: AnyValue, depth: int = 0) -> Any:
     """Return an AnyValue as a JSON-ready Python value."""
+    string = value.string_value
+    if string:
+        # Most are: which it is needs no asking then.
+        return string
     kind = value.WhichOneof("value")
     if kind is None:
         return None
@@ -64,9 +68,9 @@ def text(value: Any) -> str:
 
 def label(value: Any) -> str:
     """Return a plain value as a metric label or a model's label."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return text(value)
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
 
 
 def attribute_key(pairs: Iterable[KeyValue]) -> bytes:

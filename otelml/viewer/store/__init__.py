@@ -11,8 +11,8 @@ from otelml.viewer.store.histograms import (
     Counts,
     add_packed,
 )
-from otelml.viewer.store.joined import SEPARATOR, split
-from otelml.viewer.store.oldest import oldest_ns
+from otelml.viewer.store.joined import member, split
+from otelml.viewer.store.oldest import newest_ns, oldest_ns
 from otelml.viewer.store.resolutions import COARSE_S, FINE_RANGE_S, FINE_S
 from otelml.viewer.store.rollups import MAX_LABELS
 from otelml.viewer.store.store import Store, StoreUnavailableError
@@ -26,12 +26,13 @@ __all__ = [
     "FINE_S",
     "LATENCY_BUCKETS",
     "MAX_LABELS",
-    "SEPARATOR",
     "Counts",
     "Store",
     "StoreUnavailableError",
     "add_packed",
     "decode_buckets",
+    "member",
+    "newest_ns",
     "oldest_ns",
     "split",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from array import array
 from dataclasses import dataclass
@@ -19,11 +20,11 @@ class Coarse:
 
     series: int
     bucket: int
-    d_value: float = 0.0
+    d_value: float | None = None
     d_count: int = 0
     total: float = 0.0
     points: int = 0
-    last: float = 0.0
+    last: float | None = None
     layout: int | None = None
     buckets: Buckets | None = None
 
@@ -54,7 +55,7 @@ class CoarseWriter:
         self,
         series: int,
         time_ns: int,
-        value: float,
+        value: float | None,
         added: tuple[float | None, int | None, Buckets | None],
         layout: int | None,
     ) -> None:
@@ -64,10 +65,12 @@ class CoarseWriter:
         coarse = self._open.get(series)
         if coarse is None or coarse.bucket != bucket:
             coarse = self._open[series] = self._load(series, bucket)
-        coarse.d_value += added[0] or 0.0
+        if added[0] is not None:
+            coarse.d_value = (coarse.d_value or 0.0) + added[0]
         coarse.d_count += added[1] or 0
-        coarse.total += value
-        coarse.points += 1
+        if value is not None and math.isfinite(value):
+            coarse.total += value
+            coarse.points += 1
         coarse.last = value
         buckets = added[2]
         if buckets is not None:
@@ -91,8 +94,8 @@ class CoarseWriter:
 
     def _load(self, series: int, bucket: int) -> Coarse:
         row = self._connection.execute(
-            "SELECT d_value, d_count, total, points, last, layout, buckets, bounds FROM coarse"
-            " LEFT JOIN layouts ON layouts.id=layout WHERE series=? AND bucket=?",
+            "SELECT d_value, d_count, coalesce(total, 0), points, last, layout, buckets, bounds"
+            " FROM coarse LEFT JOIN layouts ON layouts.id=layout WHERE series=? AND bucket=?",
             (series, bucket),
         ).fetchone()
         if row is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from otelml.exceptions import ConfigurationError
 
 APPLICATION_ID = 0x6F746D6C
-SCHEMA = 2
+SCHEMA = 3
 BESIDE = ("-wal", "-shm", "-journal")
 _HEADER = b"SQLite format 3\x00"
 # What a database holds before its first checkpoint is this small; the rest is in its WAL.
@@ -30,6 +30,13 @@ def resolved(path: Path) -> Path:
         raise ConfigurationError(f"--db {path}: {error}") from error
     if not found.parent.is_dir():
         raise ConfigurationError(f"--db {path}: there is no folder {found.parent}")
+    if path.is_symlink():
+        raise ConfigurationError(f"--db {path}: a link to {found}; name that file itself")
+    if found.exists() and not found.is_file():
+        raise ConfigurationError(f"--db {path}: a folder, a device or a pipe; name a file")
+    for beside in ("-lock", *BESIDE):
+        if found.with_name(found.name + beside).is_symlink():
+            raise ConfigurationError(f"--db {path}: {found.name}{beside} beside it is a link")
     with contextlib.suppress(OSError):
         if found.is_file() and found.stat().st_nlink > 1:
             raise ConfigurationError(
@@ -49,6 +56,9 @@ def lock(path: Path) -> sqlite3.Connection:
         # Telemetry is its owner's; what sqlite lays beside a database has the database's mode.
         for file in (path, beside):
             file.touch(0o600)
+        # An old one too, before SQLite lays its journal beside it; the database's turn comes when
+        # it is known to be the viewer's.
+        beside.chmod(0o600)
         connection = sqlite3.connect(
             beside, isolation_level=None, check_same_thread=False, timeout=0
         )
@@ -57,6 +67,24 @@ def lock(path: Path) -> sqlite3.Connection:
         reason = "another viewer uses it" if "locked" in str(error) else str(error)
         raise ConfigurationError(f"--db {path}: {reason}") from error
     return connection
+
+
+def make_private(path: Path) -> None:
+    """Let nobody but the owner read the database and what lies beside it, old files included.
+
+    Raises:
+        ConfigurationError: They belong to someone else.
+    """
+    for suffix in ("", "-lock", *BESIDE):
+        file = path.with_name(path.name + suffix)
+        try:
+            file.chmod(0o600)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise ConfigurationError(
+                f"--db {path}: {file.name} cannot be made private (mode 0600): {error.strerror}"
+            ) from error
 
 
 def wal_bytes(path: Path) -> int:

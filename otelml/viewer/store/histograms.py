@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from array import array
+from bisect import bisect_right
 
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +15,35 @@ _PER_OCTAVE = 8
 _FLOOR_NS = 1_000
 LATENCY_BUCKETS = 32 * _PER_OCTAVE
 CONFIDENCE_BUCKETS = 20
+_COUNT_BYTES = 8
 _HEADER = struct.Struct("<H")
 
 Counts = npt.NDArray[np.int64]
 
 
-def latency_bucket(duration_ns: int) -> int:
-    """Return the bucket of a duration."""
+def _bucket_by_formula(duration_ns: int) -> int:
     if duration_ns <= _FLOOR_NS:
         return 0
     return min(int(math.log2(duration_ns / _FLOOR_NS) * _PER_OCTAVE) + 1, LATENCY_BUCKETS - 1)
+
+
+def _least_of_each_bucket() -> list[int]:
+    """Return the shortest whole duration of each bucket but the first."""
+    found: list[int] = []
+    for bucket in range(1, LATENCY_BUCKETS):
+        duration_ns = int(_FLOOR_NS * 2 ** ((bucket - 1) / _PER_OCTAVE)) - 2
+        while _bucket_by_formula(duration_ns) < bucket:
+            duration_ns += 1
+        found.append(duration_ns)
+    return found
+
+
+_LEAST_NS = _least_of_each_bucket()
+
+
+def latency_bucket(duration_ns: int) -> int:
+    """Return the bucket of a duration."""
+    return bisect_right(_LEAST_NS, duration_ns)
 
 
 def _latency_edges_ms() -> list[float]:
@@ -43,10 +63,10 @@ def confidence_bucket(confidence: float) -> int:
 
 def pack(counts: array[int]) -> bytes:
     """Return the counts as bytes, without the zeros at both ends."""
-    filled = [i for i, count in enumerate(counts) if count]
-    if not filled:
-        return b""
-    return _HEADER.pack(filled[0]) + counts[filled[0] : filled[-1] + 1].tobytes()
+    raw = counts.tobytes()
+    first = (len(raw) - len(raw.lstrip(b"\0"))) // _COUNT_BYTES
+    end = -(-len(raw.rstrip(b"\0")) // _COUNT_BYTES)
+    return _HEADER.pack(first) + raw[first * _COUNT_BYTES : end * _COUNT_BYTES] if end else b""
 
 
 def unpack(blob: bytes, size: int = LATENCY_BUCKETS) -> array[int]:

@@ -9,8 +9,17 @@ _MAX_SET = 64
 
 def put(found: dict[str, None], item: str) -> None:
     """Add an item to a set that keeps its order; empty ones and those beyond its limit are not."""
-    if item and len(found) < _MAX_SET:
-        found[item[:MAX_TEXT].replace(SEPARATOR, " ")] = None
+    if item and item not in found and len(found) < _MAX_SET:
+        found[_cut(item)] = None
+
+
+def _cut(item: str) -> str:
+    return item[:MAX_TEXT].replace(SEPARATOR, " ")
+
+
+def member(item: str) -> str:
+    """Return what a column holds where an item is in its set; long items are cut there."""
+    return f"{SEPARATOR}{_cut(item)}{SEPARATOR}"
 
 
 def join(found: dict[str, None]) -> str:

@@ -6,12 +6,23 @@ and across resets, so that every query over counters is a plain sum.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from array import array
+from collections import Counter
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from otelml.viewer.records import COUNTER, GAUGE, SUMMARY, UPDOWN, Buckets, MetricRows, PointRow
+from otelml.viewer.records import (
+    COUNTER,
+    GAUGE,
+    LATE,
+    SUMMARY,
+    UPDOWN,
+    Buckets,
+    MetricRows,
+    PointRow,
+)
 from otelml.viewer.store import buckets as bk
 from otelml.viewer.store.catalog import Catalog
 from otelml.viewer.store.coarse import CoarseWriter
@@ -31,7 +42,7 @@ class Series:
     id: int
     last_ns: int = 0
     start_ns: int = 0
-    value: float = 0.0
+    value: float | None = 0.0
     count: int = 0
     buckets: Buckets | None = None
     # Its metric and sender were known before it: it began while the viewer watched.
@@ -58,6 +69,8 @@ class MetricWriter:
         self._layouts: dict[tuple[float, ...], int] = {}
         self._senders: set[tuple[int, int]] = set()
         self._coarse = CoarseWriter(connection)
+        # What was not taken since the store last looked, by reason and message.
+        self.refused: Counter[tuple[str, str]] = Counter()
 
     def forget(self) -> None:
         """Drop everything kept in memory, after a rollback or a deletion."""
@@ -75,7 +88,9 @@ class MetricWriter:
         """Store the points that are newer than what their series has; return how many."""
         rows: list[tuple[object, ...]] = []
         exemplars: list[tuple[object, ...]] = []
+        details: list[tuple[object, ...]] = []
         touched: dict[int, int] = {}
+        late: list[tuple[int, MetricRows, PointRow]] = []
         for metric in metrics:
             metric_id = self._metric(metric)
             resource = self._catalog.resource(metric.origin)
@@ -85,12 +100,19 @@ class MetricWriter:
                 key = (metric_id, resource, scope, point.attributes)
                 series = self._find_series(key, watched=watched)
                 if point.time_ns <= series.last_ns:
+                    late.append((series.id, metric, point))
                     continue
                 rows.append(self._row(series, metric, point))
                 touched[series.id] = point.time_ns
+                if point.quantiles or point.extremes != (None, None):
+                    quantiles = json.dumps(point.quantiles)
+                    details.append((series.id, point.time_ns, *point.extremes, quantiles))
                 exemplars.extend((series.id, *each) for each in point.exemplars or ())
             self._senders.add((metric_id, resource))
         self._connection.executemany("INSERT INTO points VALUES(?,?,?,?,?,?,?,?,?,?)", rows)
+        self._connection.executemany("INSERT OR REPLACE INTO details VALUES(?,?,?,?,?)", details)
+        for each in late:
+            self._refuse_unless_stored(*each)
         self._connection.executemany("INSERT OR IGNORE INTO exemplars VALUES(?,?,?,?,?)", exemplars)
         self._connection.executemany(
             "UPDATE series SET last_ns=? WHERE id=?",
@@ -100,11 +122,21 @@ class MetricWriter:
             self._series.clear()
         return len(rows)
 
+    def _refuse_unless_stored(self, series: int, metric: MetricRows, point: PointRow) -> None:
+        """Count a point that came too late; a sender that only repeats itself loses nothing."""
+        row = self._connection.execute(
+            "SELECT value, count FROM points WHERE series=? AND time_ns=?", (series, point.time_ns)
+        ).fetchone()
+        summed = metric.delta and metric.kind == UPDOWN
+        if row is None or (row != (point.value, point.count) and not summed):
+            message = f"a point of {metric.name} is not newer than its series' last"
+            self.refused[LATE, message] += 1
+
     def _row(self, series: Series, metric: MetricRows, point: PointRow) -> tuple[object, ...]:
         increase = _increase(series, metric, point)
         if metric.delta and metric.kind == UPDOWN:
             # The level of a delta up-down counter is the sum of its changes.
-            point.value += series.value
+            point.value = (point.value or 0.0) + (series.value or 0.0)
         series.last_ns, series.start_ns = point.time_ns, point.start_ns
         series.value, series.count, series.buckets = point.value, point.count, point.buckets
         layout = None if point.buckets is None else self._layout(point.buckets)
@@ -204,12 +236,17 @@ def _increase(series: Series, metric: MetricRows, point: PointRow) -> Increase:
     if 0 < series.start_ns < point.start_ns:
         return whole
     if metric.kind == COUNTER:
-        return whole if point.value < series.value else Increase(point.value - series.value, 0)
+        added = _minus(point.value, series.value)
+        return whole if added is None or added < 0 else Increase(added, 0)
     if point.count < series.count:
         return whole
     if metric.kind == SUMMARY:
-        return Increase(point.value - series.value, point.count - series.count)
+        return Increase(_minus(point.value, series.value), point.count - series.count)
     return _histogram_increase(series, point, whole)
+
+
+def _minus(new: float | None, old: float | None) -> float | None:
+    return None if new is None or old is None else new - old
 
 
 def _histogram_increase(series: Series, point: PointRow, whole: Increase) -> Increase:
@@ -218,4 +255,4 @@ def _histogram_increase(series: Series, point: PointRow, whole: Increase) -> Inc
     added = bk.difference(point.buckets, series.buckets)
     if added is None:
         return whole
-    return Increase(point.value - series.value, point.count - series.count, added)
+    return Increase(_minus(point.value, series.value), point.count - series.count, added)

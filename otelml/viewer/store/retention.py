@@ -7,7 +7,7 @@ from pathlib import Path
 
 from otelml.viewer.store.file import database_bytes, wal_bytes
 from otelml.viewer.store.oldest import oldest_ns
-from otelml.viewer.store.resolutions import COARSE_S
+from otelml.viewer.store.resolutions import COARSE_S, RESOLUTIONS_S
 
 _NS = 1_000_000_000
 _TRACES_A_STEP = 200
@@ -126,8 +126,15 @@ class Retention:
         run = self._connection.execute
         cutoff_s = cutoff_ns // _NS - COARSE_S
         run("DELETE FROM rollups WHERE resolution>0 AND bucket<?", (cutoff_s,))
+        for resolution in RESOLUTIONS_S:
+            run("DELETE FROM red WHERE resolution=? AND bucket<?", (resolution, cutoff_s))
+        run(
+            "DELETE FROM operations WHERE id NOT IN (SELECT operation FROM red WHERE resolution=?)",
+            (COARSE_S,),
+        )
         run("DELETE FROM log_counts WHERE bucket<?", (cutoff_s,))
         run("DELETE FROM coarse WHERE bucket<?", (cutoff_s,))
+        run("DELETE FROM details WHERE time_ns<?", (cutoff_ns,))
         run("DELETE FROM exemplars WHERE time_ns<?", (cutoff_ns,))
         run("DELETE FROM metrics WHERE id NOT IN (SELECT metric FROM series)")
         run("DELETE FROM models WHERE last_ns<?", (cutoff_ns,))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from array import array
-from collections import OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 
 from otelml import semconv
 from otelml.viewer.records import STAGE, SpanRow
@@ -16,18 +16,53 @@ from otelml.viewer.store.histograms import (
     CONFIDENCE_BUCKETS,
     LATENCY_BUCKETS,
     confidence_bucket,
-    latency_bucket,
     pack,
     unpack,
 )
-from otelml.viewer.store.resolutions import RESOLUTIONS_S
+from otelml.viewer.store.resolutions import FINE_S, RESOLUTIONS_S
 
 MAX_LABELS = 20
 _KEPT = 4096
 _MAX_LABEL_CHARS = 200
-_NS = 1_000_000_000
+_FINE_NS = FINE_S * 1_000_000_000
 
 Key = tuple[int, int, str, int]
+
+
+class _Group:
+    """What is counted of spans of one model, stage and step of time; read once.
+
+    Args:
+        spans: The spans, at least one.
+    """
+
+    __slots__ = (
+        "confidences", "count", "errors", "inferred", "labels", "latencies", "rows", "slowest",
+    )  # fmt: skip
+
+    def __init__(self, spans: list[SpanRow]) -> None:
+        self.count = len(spans)
+        self.latencies = [span.latency for span in spans]
+        self.errors = self.rows = self.inferred = 0
+        self.confidences: list[int] = []
+        self.labels: Counter[str] = Counter()
+        self.slowest = max(spans, key=_duration)
+        for span in spans:
+            self.errors += span.error
+            self.rows += rows_of(span)
+            found = span.ml or {}
+            if found.get(semconv.ML_STAGE_INFERRED) is True:
+                self.inferred += 1
+            confidence = confidence_of(span)
+            if confidence is not None:
+                self.confidences.append(confidence_bucket(confidence))
+            label = found.get(semconv.ML_PREDICTION_LABEL)
+            if label is not None:
+                self.labels[str(label)[:_MAX_LABEL_CHARS]] += 1
+
+
+def _duration(span: SpanRow) -> int:
+    return span.duration_ns
 
 
 class Rollup:
@@ -47,40 +82,42 @@ class Rollup:
         self.max_start_ns = self.max_error = 0
         self.max_trace = self.max_span = b""
 
-    def add(self, span: SpanRow, latency: int) -> None:
-        """Count one span, whose latency bucket is known."""
-        self.count += 1
-        self.latency[latency] += 1
-        found = span.ml or {}
-        rows = found.get(semconv.ML_PREDICTION_ROWS_ATTRIBUTE, 1)
-        self.rows += rows if isinstance(rows, int) and rows > 0 else 1
-        if span.error:
-            self.errors += 1
-        if found.get(semconv.ML_STAGE_INFERRED) is True:
-            self.inferred += 1
-        if span.duration_ns > self.max_ns:
-            self.max_ns, self.max_start_ns = span.duration_ns, span.start_ns
-            self.max_trace, self.max_span = span.trace_id, span.span_id
-            self.max_error = int(span.error)
-        confidence = confidence_of(span)
-        if confidence is not None:
-            self.confidence[confidence_bucket(confidence)] += 1
-        label = found.get(semconv.ML_PREDICTION_LABEL)
-        if label is not None:
-            self._count_label(str(label)[:_MAX_LABEL_CHARS])
+    def add(self, group: _Group) -> None:
+        """Count spans."""
+        self.count += group.count
+        self.errors += group.errors
+        self.rows += group.rows
+        self.inferred += group.inferred
+        for bucket in group.latencies:
+            self.latency[bucket] += 1
+        for bucket in group.confidences:
+            self.confidence[bucket] += 1
+        for label, count in group.labels.items():
+            self._count_label(label, count)
+        slowest = group.slowest
+        if slowest.duration_ns > self.max_ns:
+            self.max_ns, self.max_start_ns = slowest.duration_ns, slowest.start_ns
+            self.max_trace, self.max_span = slowest.trace_id, slowest.span_id
+            self.max_error = int(slowest.error)
 
-    def _count_label(self, label: str) -> None:
+    def _count_label(self, label: str, count: int) -> None:
         if label not in self.labels and len(self.labels) >= MAX_LABELS:
             label = semconv.OVERFLOW_VALUE
-        self.labels[label] = self.labels.get(label, 0) + 1
+        self.labels[label] = self.labels.get(label, 0) + count
 
 
 def confidence_of(span: SpanRow) -> float | None:
     """Return the span's confidence where it is a number between 0 and 1."""
     value = (span.ml or {}).get(semconv.ML_PREDICTION_CONFIDENCE_ATTRIBUTE)
-    if isinstance(value, (int, float)) and 0 <= value <= 1:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1:
         return float(value)
     return None
+
+
+def rows_of(span: SpanRow) -> int:
+    """Return how many rows a prediction had; one where it does not say."""
+    rows = (span.ml or {}).get(semconv.ML_PREDICTION_ROWS_ATTRIBUTE)
+    return rows if isinstance(rows, int) and not isinstance(rows, bool) and rows >= 0 else 1
 
 
 class Rollups:
@@ -90,22 +127,31 @@ class Rollups:
         self._connection = connection
         self._open: OrderedDict[Key, Rollup] = OrderedDict()
         self._dirty: set[Key] = set()
+        # Not yet in those: by model, stage and number of the finest step of time.
+        self._waiting: defaultdict[tuple[int, str, int], list[SpanRow]] = defaultdict(list)
 
     def add(self, model: int, span: SpanRow) -> None:
-        """Count one span of a model at every resolution."""
-        latency = latency_bucket(span.duration_ns)
+        """Count one span of a model."""
         stage = span.stage if span.role == STAGE else ""
-        second = span.start_ns // _NS
-        for resolution in RESOLUTIONS_S:
-            key = (resolution, model, stage, second - second % resolution)
-            rollup = self._open.get(key)
-            if rollup is None:
-                rollup = self._open[key] = self._load(key)
-            rollup.add(span, latency)
-            self._dirty.add(key)
+        self._waiting[model, stage, span.start_ns // _FINE_NS].append(span)
+
+    def _count(self) -> None:
+        """Count what waits at every resolution."""
+        for (model, stage, step), spans in self._waiting.items():
+            group = _Group(spans)
+            second = step * FINE_S
+            for resolution in RESOLUTIONS_S:
+                key = (resolution, model, stage, second - second % resolution)
+                rollup = self._open.get(key)
+                if rollup is None:
+                    rollup = self._open[key] = self._load(key)
+                rollup.add(group)
+                self._dirty.add(key)
+        self._waiting.clear()
 
     def flush(self) -> None:
         """Write what changed, and forget the oldest of what did not."""
+        self._count()
         self._connection.executemany(
             "INSERT OR REPLACE INTO rollups(resolution, model, stage, bucket, count, errors, rows,"
             " inferred, latency, confidence, labels, max_ns, max_start_ns, max_trace, max_span,"
@@ -122,6 +168,7 @@ class Rollups:
         """Drop everything not yet written, after a rollback."""
         self._open.clear()
         self._dirty.clear()
+        self._waiting.clear()
 
     def _load(self, key: Key) -> Rollup:
         rollup = Rollup()

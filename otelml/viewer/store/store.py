@@ -19,7 +19,9 @@ from pathlib import Path
 
 from otelml.exceptions import OtelmlError
 from otelml.viewer.records import Batch
+from otelml.viewer.store.admission import admit
 from otelml.viewer.store.catalog import Catalog
+from otelml.viewer.store.deferred import Deferred
 from otelml.viewer.store.file import database_bytes, lock, resolved
 from otelml.viewer.store.log_writer import LogWriter
 from otelml.viewer.store.metric_writer import MetricWriter
@@ -98,13 +100,21 @@ class Store:
         newest = newest_ns(self._connection)
         self.last_received: float | None = None if newest is None else newest / 1e9
         self.version = 0
-        self.dropped = self.rejected = 0
+        self._deferred = Deferred()
+        self.reasons: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()
+        self.expired = 0
         self._last_drop = -_RECENT_S
         self._last_prune = 0.0
         self._thread = threading.Thread(target=self._run, name="otelml-viewer-writer", daemon=True)
         self._thread.start()
 
     # --- writing -----------------------------------------------------------------------------
+    @property
+    def dropped(self) -> int:
+        """Items whose sender was told to come back and has not yet."""
+        return self._deferred.items
+
     def submit(self, batch: Batch) -> Future[None]:
         """Queue a batch; the future completes when it is committed.
 
@@ -114,23 +124,27 @@ class Store:
         future: Future[None] = Future()
         size = len(batch)
         with self._condition:
-            self.rejected += batch.rejected
             room = self._condition.wait_for(
                 lambda: self._closing or not self._pending or self._fits(size), self._queue_wait_s
             )
             if not room or self._closing:
-                self._count_drop(size)
+                self._defer(batch)
                 raise StoreUnavailableError("the viewer's queue is full; try again later")
             self._pending.append((batch, future))
             self._pending_items += size
             self._condition.notify_all()
         return future
 
+    def refuse(self, reason: str) -> None:
+        """Count a request that was refused as a whole, of which nobody knows what it held."""
+        with self._condition:
+            self.requests[reason] += 1
+
     def _fits(self, size: int) -> bool:
         return self._pending_items + size <= self._queue_items
 
-    def _count_drop(self, items: int) -> None:
-        self.dropped += items
+    def _defer(self, batch: Batch) -> None:
+        self._deferred.add(batch)
         self._last_drop = time.monotonic()
 
     def _run(self) -> None:
@@ -169,28 +183,48 @@ class Store:
             batch, future = group[0]
             _logger.warning("the viewer could not store a batch: %s", error)
             with self._condition:
-                self._count_drop(len(batch))
-            future.set_exception(StoreUnavailableError(f"the store failed: {error}"))
+                self._defer(batch)
+            if future.set_running_or_notify_cancel():
+                future.set_exception(StoreUnavailableError(f"the store failed: {error}"))
             return
         self.last_received = time.time()
         self.version += 1
+        with self._condition:
+            for batch, _ in group:
+                self._deferred.came(batch)
+                self.reasons.update(batch.reasons)
         for _, future in group:
-            future.set_result(None)
+            # Who waited too long has gone; the writer goes on.
+            if future.set_running_or_notify_cancel():
+                future.set_result(None)
 
     def _commit(self, batches: list[Batch]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
         added: Counter[str] = Counter()
-        self._spans.new_traces = 0
+        now_ns = time.time_ns()
+        refused: list[Counter[tuple[str, str]]] = []
         for batch in batches:
-            added["spans"] += self._spans.write(batch.spans)
-            added["logs"] += self._logs.write(batch.logs)
-            added["points"] += self._metrics.write(batch.metrics)
-        added["traces"] = self._spans.new_traces
+            admit(batch, now_ns, self.retention_s)
+            self._spans.new_traces = 0
+            batch.added = Counter(
+                spans=self._spans.write(batch.spans),
+                logs=self._logs.write(batch.logs),
+                points=self._metrics.write(batch.metrics),
+            )
+            batch.added["traces"] = self._spans.new_traces
+            added.update(batch.added)
+            refused.append(self._spans.refused + self._metrics.refused)
+            self._spans.refused.clear()
+            self._metrics.refused.clear()
         self._spans.flush()
         self._metrics.flush()
         self._add_totals(added)
         self._connection.execute("COMMIT")
         self.totals.update(added)
+        # Only now: what is rolled back is tried again.
+        for batch, found in zip(batches, refused, strict=True):
+            for (reason, message), count in found.items():
+                batch.reject(message, reason, count)
 
     def _add_totals(self, added: Counter[str]) -> None:
         self._connection.executemany(
@@ -204,6 +238,8 @@ class Store:
         self._forget()
 
     def _forget(self) -> None:
+        self._spans.refused.clear()
+        self._metrics.refused.clear()
         self._catalog.forget()
         self._spans.forget()
         self._metrics.forget()
@@ -229,6 +265,7 @@ class Store:
             self._rollback()
             gone.clear()
         self.totals.update(gone)
+        self.expired -= sum(gone.values()) - gone["traces"]
         if gone or self._retention.tidied:
             self._retention.tidied = False
             self._forget()
@@ -266,7 +303,7 @@ class Store:
         now = time.time()
         last = self.last_received
         state = "idle"
-        if time.monotonic() - self._last_drop < _RECENT_S:
+        if self._deferred.items and time.monotonic() - self._last_drop < _RECENT_S:
             state = "dropping"
         elif last is not None and now - last < _IDLE_AFTER_S:
             state = "receiving"
@@ -275,8 +312,11 @@ class Store:
         return {
             "state": state,
             "last_received": None if last is None else last * 1000,
-            "dropped": self.dropped,
-            "rejected": self.rejected,
+            "dropped": self._deferred.items,
+            "rejected": sum(self.reasons.values()),
+            "reasons": dict(self.reasons),
+            "requests": dict(self.requests),
+            "expired": self.expired,
             **{name: self.totals[name] for name in ("spans", "traces", "points", "logs")},
             "db_bytes": database_bytes(self.path),
             "max_bytes": self.max_bytes,

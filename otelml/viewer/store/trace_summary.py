@@ -15,13 +15,15 @@ class TraceSummary:
 
     __slots__ = (
         "confidence", "end_ns", "errors", "has_root", "id", "labels", "models", "name",
-        "service", "services", "spans", "stages", "start_ns", "trace_id", "versions",
+        "service", "services", "spans", "stages", "start_ns", "title", "trace_id", "untimed",
+        "versions",
     )  # fmt: skip
 
     def __init__(self, number: int, trace_id: bytes) -> None:
         self.id, self.trace_id = number, trace_id
         self.start_ns = self.end_ns = self.spans = self.errors = self.has_root = 0
-        self.name = self.service = ""
+        self.untimed = False
+        self.name = self.service = self.title = ""
         self.services: dict[str, None] = {}
         self.models: dict[str, None] = {}
         self.versions: dict[str, None] = {}
@@ -31,15 +33,18 @@ class TraceSummary:
 
     def add(self, span: SpanRow) -> None:
         """Take one more span into account."""
-        is_root = span.parent_id is None
-        if (is_root, -span.start_ns) > (bool(self.has_root), -self.start_ns) or not self.spans:
+        is_root = int(span.parent_id is None)
+        earlier = span.start_ns < self.start_ns
+        if not self.spans or (earlier if is_root == self.has_root else is_root):
             self.name, self.service = span.name[:MAX_TEXT], span.origin.service
-            self.has_root = int(is_root)
-        self.start_ns = min(self.start_ns, span.start_ns) if self.spans else span.start_ns
-        self.end_ns = max(self.end_ns, span.start_ns + span.duration_ns)
+            self.has_root = is_root
+            self.title = span.title if span.title != span.name else ""
+        self._extend(span)
         self.spans += 1
         self.errors += span.error
-        put(self.services, span.origin.service)
+        service = span.origin.service
+        if service not in self.services:
+            put(self.services, service)
         if span.role:
             put(self.models, span.model)
             put(self.versions, span.version)
@@ -49,13 +54,23 @@ class TraceSummary:
             put(self.labels, "" if label is None else str(label))
             confidence = confidence_of(span)
             if confidence is not None:
-                self.confidence = min(confidence, self.confidence or confidence)
+                known = self.confidence
+                self.confidence = confidence if known is None else min(confidence, known)
+
+    def _extend(self, span: SpanRow) -> None:
+        """Widen the trace's time; where nothing has a time, it is when the first came."""
+        if not self.spans or (self.untimed and span.timed):
+            self.start_ns, self.end_ns = span.start_ns, span.start_ns + span.duration_ns
+            self.untimed = not span.timed
+        elif span.timed:
+            self.start_ns = min(self.start_ns, span.start_ns)
+            self.end_ns = max(self.end_ns, span.start_ns + span.duration_ns)
 
     def row(self) -> tuple[object, ...]:
         """Return the columns of the table ``traces``."""
         return (
             self.id,
-            self.trace_id,
+            bytearray(self.trace_id),
             self.start_ns,
             self.end_ns,
             self.end_ns - self.start_ns,
@@ -70,6 +85,7 @@ class TraceSummary:
             self.confidence,
             self.spans,
             self.errors,
+            self.title,
         )
 
     @classmethod
@@ -80,4 +96,5 @@ class TraceSummary:
         sets = [dict.fromkeys(split(joined)) for joined in row[8:13]]
         trace.services, trace.models, trace.versions, trace.stages, trace.labels = sets
         trace.confidence, trace.spans, trace.errors = row[13:16]
+        trace.title = row[16] or ""
         return trace

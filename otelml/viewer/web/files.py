@@ -24,10 +24,19 @@ def _load(path: Path, modified_ns: int) -> tuple[bytes, str]:
     return body, f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
 
 
+def _find(name: str) -> Path | None:
+    """Return the path of a file of ``static/``; None where the name is none of them."""
+    try:
+        path = (STATIC / name).resolve()
+        return path if path.is_relative_to(STATIC.resolve()) and path.is_file() else None
+    except (OSError, ValueError):  # too long, or with a zero byte
+        return None
+
+
 def file_response(request: Request, name: str) -> Response:
     """Return a file of ``static/``; 304 where the browser has it."""
-    path = (STATIC / name).resolve()
-    if not path.is_relative_to(STATIC.resolve()) or not path.is_file():
+    path = _find(name)
+    if path is None:
         return error_response(404, f"there is no {request.url.path}")
     body, tag = _load(path, path.stat().st_mtime_ns)
     headers = {"ETag": tag, "Cache-Control": "no-cache"}

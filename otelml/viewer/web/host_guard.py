@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from otelml.viewer.web.hosts import refusal
 from otelml.viewer.web.responses import error_response
 
 _HEADERS = {
@@ -21,11 +21,16 @@ _HEADERS = {
 
 
 class HostGuard:
-    """Adds the security headers, and refuses requests for another host's name."""
+    """Adds the security headers, and refuses what is not this viewer's own page.
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None) -> None:
+    Args:
+        app: The application behind it.
+        local: Whether the viewer is for this machine alone.
+    """
+
+    def __init__(self, app: ASGIApp, *, local: bool) -> None:
         self._app = app
-        self._hosts = hosts
+        self._local = local
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -39,8 +44,6 @@ class HostGuard:
             await send(message)
 
         app: ASGIApp = self._app
-        if self._hosts is not None:
-            host = Request(scope).url.hostname or ""
-            if host not in self._hosts:
-                app = error_response(421, f"this viewer does not answer for {host[:100]!r}")
+        if reason := refusal(scope, local=self._local):
+            app = error_response(421 if "answer for" in reason else 403, reason)
         await app(scope, receive, send_with_headers)

@@ -9,8 +9,8 @@ from flask import Flask
 from opentelemetry.instrumentation import _semconv
 from opentelemetry.instrumentation.flask import FlaskInstrumentor
 
-from otelml import _guard
-from otelml.instrumentors.flask import http as _flask_http
+from otelml import _fast_paths, _guard
+from otelml.instrumentors.conventions import prefer_stable_conventions
 
 
 class BrokenError(Exception):
@@ -29,6 +29,12 @@ def app(model):
     return app
 
 
+@pytest.fixture
+def no_lane(monkeypatch):
+    """Contrib serves all applications."""
+    monkeypatch.setattr(_fast_paths, "_off", {_fast_paths.SERVERS: "a test"})
+
+
 @pytest.mark.parametrize(
     "broken",
     [
@@ -38,7 +44,7 @@ def app(model):
         "_parse_duration_attrs",
     ],
 )
-def test_contrib_fails(seen, app, monkeypatch, broken):
+def test_contrib_fails(no_lane, seen, app, monkeypatch, broken):
     """Where contrib fails, before, during or after the request, the answer is the same."""
     from opentelemetry.instrumentation import wsgi
 
@@ -50,7 +56,7 @@ def test_contrib_fails(seen, app, monkeypatch, broken):
     assert _guard.errors["flask"] > 0
 
 
-def test_contrib_cannot_instrument(watch, app, monkeypatch):
+def test_contrib_cannot_instrument(no_lane, watch, app, monkeypatch):
     """Where contrib cannot instrument an application, its predictions are still seen."""
     monkeypatch.setattr(FlaskInstrumentor, "instrument_app", fail)
     with watch() as seen:
@@ -103,6 +109,6 @@ def test_conventions(monkeypatch, chosen, mode):
     if chosen:
         monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", chosen)
     before = dict(os.environ)
-    _flask_http.prefer_stable_conventions()
+    prefer_stable_conventions()
     assert kept[signal] is _semconv._StabilityMode[mode]
     assert dict(os.environ) == before

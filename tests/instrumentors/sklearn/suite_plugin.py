@@ -45,13 +45,13 @@ class Instrumented:
     """otelml, running for the whole session with everything kept in memory."""
 
     def __init__(self, folder: Path) -> None:
-        from otelml.instrumentors.sklearn import calls as _sklearn_calls
+        from otelml.instrumentors import inside as _inside
         from otelml.testing import capture
 
         self._folder = folder
         self._stack = ExitStack()
         self._telemetry = self._stack.enter_context(capture())
-        self._calls = _sklearn_calls
+        self._calls = _inside
         self._tests = self._spans = 0
 
     def pytest_runtest_logfinish(self) -> None:
@@ -62,6 +62,7 @@ class Instrumented:
 
     def pytest_unconfigure(self) -> None:
         from otelml import _guard, semconv
+        from otelml.instrumentors.sklearn import calls
 
         if not self._tests:  # the controller of pytest-xdist runs none itself
             self._stack.close()
@@ -70,7 +71,7 @@ class Instrumented:
             "spans": self._spans + len(self._telemetry.spans()),
             "predictions": self._telemetry.metric(semconv.ML_PREDICTION_DURATION.name).count(),
             "active": self._telemetry.metric(semconv.ML_PREDICTION_ACTIVE.name).sum(),
-            "still_on": self._calls.Switch.on,
+            "still_on": calls.Switch.on,
             "inside": self._calls.current() is not None,
             "errors": dict(_guard.errors),
             "last_errors": dict(_guard.last_error),

@@ -22,9 +22,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.discovery import all_estimators
 
 from otelml.config import Config
+from otelml.instrumentors import inside as _inside
 from otelml.instrumentors import patch as _patch
 from otelml.instrumentors.sklearn import SklearnInstrumentor
-from otelml.instrumentors.sklearn import calls as _sklearn_calls
 from otelml.testing import capture
 
 MODULES = (
@@ -132,7 +132,7 @@ def test_models_work_where_otelml_is_not_initialised(instrumentor, data):
     instrumentor.instrument()
     X, y = data
     assert LogisticRegression().fit(X, y).predict(X).shape == (80,)
-    assert _sklearn_calls.current() is None
+    assert _inside.current() is None
 
 
 def test_a_module_imported_later_is_patched_then(tmp_path, monkeypatch):
@@ -144,7 +144,7 @@ def test_a_module_imported_later_is_patched_then(tmp_path, monkeypatch):
         "test",
         dict.fromkeys(
             ("otelml_later_one", "otelml_later_two"),
-            lambda module: patches.wrap(module, "f", _sklearn_calls.quiet),
+            lambda module: patches.wrap(module, "f", _inside.quiet),
         ),
     )
     patches.apply()

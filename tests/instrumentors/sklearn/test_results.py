@@ -30,6 +30,8 @@ from sklearn.utils import all_estimators
 
 import otelml
 from otelml._prediction import label_text
+from otelml._privacy import Policy, install_policy
+from otelml.config import PrivacyOptions
 
 
 @pytest.fixture
@@ -345,6 +347,7 @@ def test_every_estimator_is_reported_as_it_answers(classes, seen):
 @pytest.mark.parametrize("make", [np.array, list, pd.Series, lambda v: np.array(v)[:, None]])
 def test_one_number_a_row_is_one_feature(make, telemetry, seen):
     """Isotonic regression takes a flat array: rows, whose number is no width of a schema."""
+    install_policy(Policy(PrivacyOptions(level="internal")))
     model = IsotonicRegression().fit([0.0, 1.0, 2.0], [0.0, 1.0, 2.0])
     for values in ([0.5, 1.5], [0.25], [0.1, 0.2, 0.3, 0.4]):
         answer = model.predict(make(values))

@@ -181,6 +181,7 @@ def test_the_list_describes_each_metric(store):
     found.pop("last_seen")
     assert found == {
         "name": "m", "unit": "s", "kind": "counter", "description": "Requests.",
-        "attributes": ["service.instance.id", "service.name"], "series": 1, "services": ["s"],
+        "attributes": ["service.instance.id", "service.name"], "resource_attributes": [],
+        "scope_attributes": [], "series": 1, "services": ["s"],
         "aggs": ["rate", "sum", "last"], "default_agg": "rate", "temporality": "cumulative",
     }  # fmt: skip

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from array import array
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from otelml.exceptions import ConfigurationError
 from otelml.viewer.decode import decode_logs, decode_metrics, decode_traces
 from otelml.viewer.queries import get_model, list_models
-from otelml.viewer.store import Store, StoreUnavailableError
+from otelml.viewer.store import Store, StoreUnavailableError, histograms
 
 NS = 1_000_000_000
 
@@ -238,3 +240,60 @@ def test_a_database_in_use_is_refused(open_store, tmp_path):
     open_store(path=tmp_path / "x.db")
     with pytest.raises(ConfigurationError, match="another viewer uses it"):
         Store(tmp_path / "x.db")
+
+
+def test_the_writer_outlives_senders_that_do_not_wait(open_store, seed):
+    """One whose patience ends before the commit takes nobody else's acknowledgement with it."""
+    now = time.time_ns()
+    fleet = seed.Fleet(now - 60 * NS)
+    store = open_store()
+    with store._condition:  # the writer takes nothing yet
+        gone = store.submit(decode_traces(fleet.period(now - 20 * NS, now - 10 * NS)[0]))
+        assert gone.cancel()
+    put(store, fleet.period(now - 10 * NS, now))
+    assert store.totals["spans"] == fleet.counts["spans"]
+
+
+def test_spans_join_the_traces_of_an_earlier_run(tmp_path, open_store):
+    """However many traces one request goes on with."""
+    start = time.time_ns() - NS
+    ids = [number.to_bytes(16, "big") for number in range(1, 151)]
+
+    def spans(span_id, **fields):
+        request = ExportTraceServiceRequest()
+        scope = request.resource_spans.add().scope_spans.add()
+        for trace_id in ids:
+            scope.spans.add(
+                trace_id=trace_id, span_id=span_id, name="x", start_time_unix_nano=start,
+                end_time_unix_nano=start + 1000, **fields,
+            )  # fmt: skip
+        return decode_traces(request)
+
+    store = open_store()
+    store.submit(spans(b"\x01" * 8)).result(10)
+    store.close()
+    store = open_store()
+    store.submit(spans(b"\x02" * 8, parent_span_id=b"\x01" * 8)).result(10)
+    with store.reader() as connection:
+        found = connection.execute("SELECT spans, has_root FROM traces").fetchall()
+    assert found == [(2, 1)] * len(ids)
+
+
+def test_buckets_of_durations_are_those_of_their_formula():
+    """At and around every edge, and far beyond the last."""
+    for edge in [*histograms._LEAST_NS, 1, 10**18]:
+        for duration_ns in (edge - 1, edge, edge + 1):
+            expected = histograms._bucket_by_formula(duration_ns)
+            assert histograms.latency_bucket(duration_ns) == expected
+
+
+@pytest.mark.parametrize(
+    "counts", [[], [0, 0], [1], [0, 5, 0, 7, 0], [0, 256], [1 << 40, 0], [0, 0, 1 << 56]]
+)
+def test_packed_counts_come_out_the_same(counts):
+    """Without the zeros at both ends."""
+    packed = histograms.pack(array("Q", counts))
+    unpacked = histograms.unpack(packed, len(counts))
+    assert list(unpacked) == counts
+    filled = [at for at, count in enumerate(counts) if count]
+    assert len(packed) == (2 + 8 * (filled[-1] - filled[0] + 1) if filled else 0)

@@ -11,6 +11,9 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from otelml._prediction.codec import Codec
+from otelml._prediction.tokens import Token
+
 NS = 1_000_000_000
 
 
@@ -48,6 +51,27 @@ def test_another_host_s_name_is_refused(get):
     assert get("/api/status", {"Host": "evil.example"}).status == 421
 
 
+@pytest.mark.parametrize(
+    "host", ["", "a..b:x:1", "[::1", "127.0.0.1.evil.example", "localhost:99999"]
+)
+def test_hosts_that_are_none_are_refused(get, host):
+    """Malformed ones too, and those that only begin like this machine's."""
+    assert get("/api/status", {"Host": host}).status in {400, 403, 421}
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST.", "127.0.0.1", "127.8.9.10", "[::1]"])
+def test_this_machine_s_names_are_answered(get, host):
+    """All of 127/8, and ::1."""
+    assert get("/api/status", {"Host": host}).status == 200
+
+
+def test_pages_of_another_origin_may_not_open_files(upload):
+    """Writing needs the viewer's own page, or no page at all."""
+    body = b'{"resourceSpans": []}'
+    assert upload(body, Origin="http://evil.example").status == 403
+    assert upload(body, Origin="null").status == 403
+
+
 def test_health(api):
     assert api("/healthz") == {"status": "ok"}
 
@@ -58,7 +82,7 @@ def test_empty(api):
     assert api("/api/models")["models"] == []
     assert api("/api/traces")["traces"] == []
     assert api("/api/logs")["logs"] == []
-    assert api("/api/metrics") == {"metrics": []}
+    assert api("/api/metrics") == {"metrics": [], "truncated": False}
     assert api("/api/search?q=") == {"results": []}
 
 
@@ -204,6 +228,50 @@ def test_search_finds_each_kind(api, filled):
     assert api(f"/api/search?q={foreign}")["results"][0]["span_id"] == row["span_id"]
     kinds = {r["kind"] for r in api("/api/search?q=loan")["results"]}
     assert kinds == {"model", "feature", "service"}
+
+
+def test_search_finds_a_prediction_whose_id_says_nothing(api, upload):
+    """An encrypted or opaque id is found as it stands on its span; a signed one by what it says."""
+    codec = Codec([b"a key of the viewer"], service="loan-api")
+    signed = Codec([b"a key of the viewer"], service="loan-api", encrypts=False)
+    token = Token(0xAB << 120, 0xCD, 0, 0, 0.9, "loan", "3", "", "approved")
+    found = [codec.encode(token), Codec.new_opaque(), signed.encode(token)]
+    now, spans = time.time_ns(), []
+    for number, text in enumerate(found[:2]):
+        attributes = {"ml.model.name": "loan", "ml.prediction.id": text}
+        spans.append({
+            "traceId": f"{0xAB - number:02x}" + "00" * 15, "spanId": "00" * 7 + "cd", "name": "predict loan",
+            "startTimeUnixNano": str(now), "endTimeUnixNano": str(now + 10),
+            "attributes": [{"key": k, "value": {"stringValue": v}} for k, v in attributes.items()],
+        })  # fmt: skip
+    upload(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode())
+    for text, trace in zip(found, ("ab", "aa", "ab"), strict=True):
+        first = api(f"/api/search?q={text}")["results"][0]
+        assert (first["kind"], first["trace_id"]) == ("prediction", trace + "00" * 15)
+    for text in (
+        codec.encode(token._replace(row=1)),
+        Codec.new_opaque(),
+        found[0][:-1],
+        found[0][:24],
+    ):
+        assert api(f"/api/search?q={text}")["results"] == []
+
+
+def test_a_file_is_opened_only_for_this_page(get, api, upload):
+    """As JSON, which no other site's page may send; its counts and its traces are the answer."""
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [{
+        "traceId": "ab" * 16, "spanId": "cd" * 8, "name": "x",
+        "startTimeUnixNano": str(time.time_ns()), "endTimeUnixNano": str(time.time_ns()),
+    }]}]}]}).encode()  # fmt: skip
+    assert get("/api/import").status == 404
+    assert upload(body, "text/plain").status == 415
+    assert api("/api/status")["spans"] == 0
+    answer = upload(body)
+    assert json.loads(answer.body) == {"message": "1 span, 1 new trace", "traces": ["ab" * 16]}
+    bad = upload(b"hello")
+    assert (bad.status, "neither OTLP JSON" in bad.body.decode()) == (400, True)
+    assert upload(body, Host="evil.example").status == 421
+    assert api("/api/status")["spans"] == 1
 
 
 def test_live_events_follow_what_is_stored(viewer, seed):

@@ -12,6 +12,7 @@ import { plotOptions } from "./plot-options.js";
  * @property {string} color a colour token
  * @property {(number|null)[]} values what is plotted (cumulated, when stacked)
  * @property {(number|null)[]} [shown] what the legend and the table say, when not `values`
+ * @property {number} [whole] what the legend says of the whole range, where the pointer is at no point; the last value when left out
  * @property {"line"|"bars"|"steps"|"none"} [kind]
  * @property {boolean} [fill]
  */
@@ -73,7 +74,7 @@ export function Chart(props) {
     readout: (index, at) => {
       const entry = newest.current.series[newest.current.reverse ? newest.current.series.length - 1 - index : index];
       const values = entry?.shown ?? entry?.values ?? [];
-      const value = at === null ? values.findLast((each) => each !== null && each !== undefined) : values[at];
+      const value = at === null ? entry?.whole ?? values.findLast((each) => each !== null && each !== undefined) : values[at];
       return value === null || value === undefined ? "" : newest.current.yFormat(value);
     },
   });

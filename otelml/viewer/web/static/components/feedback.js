@@ -39,9 +39,11 @@ export function Onboarding({ what }) {
 export const Nothing = ({ children, onClear, clear = "Clear filters" }) => html`
   <div class="nothing"><p>${children}</p>${onClear && html`<button class="button" onClick=${onClear}>${clear}</button>`}</div>`;
 
+const sentence = (text) => text && `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+
 export const Failed = ({ what, error, onRetry }) => html`
   <div class="failed" role="alert">
-    <div class="grow"><strong>${what} could not be loaded.</strong> <span class="muted">${error.message}</span></div>
+    <div class="grow"><strong>${what} could not be loaded.</strong> <span class="muted">${sentence(error.message)}</span></div>
     <button class="button" onClick=${onRetry}>Retry</button>
   </div>`;
 
@@ -52,13 +54,14 @@ const Skeleton = ({ rows = 8 }) => html`
 
 /**
  * Chooses between the states of `useData`. Children is a function of the data.
- * @param {{state: any, what: string, rows?: number, children: (data: any) => any}} props
+ * @param {{state: any, what: string, rows?: number, head?: any, children: (data: any) => any}} props
+ *   `head` says which page this is until there is data that does
  */
-export function Loaded({ state, what, rows, children }) {
+export function Loaded({ state, what, rows, head = null, children }) {
   const { data, error, slow, reload } = state;
   if (data) {
     return html`${error && error.status !== 0 && html`<${Failed} what=${`Newer ${what}`} error=${error} onRetry=${reload} />`}${children(data)}`;
   }
-  if (error) return html`<${Failed} what=${what} error=${error} onRetry=${reload} />`;
-  return slow ? html`<${Skeleton} rows=${rows} />` : null;
+  if (error) return html`${head}<${Failed} what=${what} error=${error} onRetry=${reload} />`;
+  return slow ? html`${head}<${Skeleton} rows=${rows} />` : null;
 }

@@ -15,7 +15,7 @@ export const Select = ({ name, label, value, options, all = "all" }) => html`
 const withCurrent = (options, value) => (value && !options.includes(value) ? [...options, value] : options);
 
 /** Text that reaches the URL when typing rests. */
-export function TextFilter({ name, label, value = "", placeholder, width = "", numeric = false, unit }) {
+export function TextFilter({ name, label, value = "", placeholder, width = "", numeric = false, unit, wait = WAIT_MS }) {
   const [text, setText] = useState(value);
   const input = useRef(null);
   const sent = useRef(value);
@@ -24,7 +24,7 @@ export function TextFilter({ name, label, value = "", placeholder, width = "", n
   }, [value]);
   useEffect(() => {
     if (text === sent.current) return undefined;
-    const timer = setTimeout(() => { sent.current = text; setParams({ [name]: text.trim() }); }, WAIT_MS);
+    const timer = setTimeout(() => { sent.current = text; setParams({ [name]: text.trim() }); }, wait);
     return () => clearTimeout(timer);
   }, [text]);
   return html`

@@ -9,9 +9,9 @@ function Entry({ metric, on }) {
   const link = useRef(null);
   useEffect(() => { if (on) link.current.scrollIntoView({ block: "nearest" }); }, []);
   return html`<a ref=${link} class=${cls("metric-entry", on && "on")} aria-current=${on ? "true" : undefined}
-    href=${href("/metrics", { name: metric.name })} title=${metric.description}>
+    href=${href("/metrics", { name: metric.name, kind: metric.kind, unit: metric.unit })} title=${metric.description}>
     <span class="mono ellipsis">${metric.name}</span>
-    <span class="ellipsis faint"><span class="muted">${metric.kind}${format.unitName(metric.unit) && `, ${format.unitName(metric.unit)}`}</span>  ${metric.description}</span></a>`;
+    <span class="ellipsis faint"><span class="muted">${metric.kind}${format.unitName(metric.unit) && `, ${format.unitName(metric.unit)}`}</span>\u2003${metric.description}</span></a>`;
 }
 
 export function MetricList({ metrics, selected }) {
@@ -27,7 +27,7 @@ export function MetricList({ metrics, selected }) {
         <button class="button list-toggle" aria-expanded=${open} onClick=${() => setOpen(!open)}>${open ? "Hide" : "Choose"}</button>
       </div>
       <div class="metric-entries" onClick=${() => setOpen(false)}>
-        ${shown.map((metric) => html`<${Entry} key=${metric.name} metric=${metric} on=${metric.name === selected} />`)}
+        ${shown.map((metric) => html`<${Entry} key=${`${metric.name} ${metric.kind} ${metric.unit}`} metric=${metric} on=${metric === selected} />`)}
         ${shown.length === 0 && html`<p class="faint no-match">No metric matches “${text}”.</p>`}
       </div>
     </nav>`;

@@ -47,6 +47,7 @@ function plotSeries(series) {
     stroke: series.fill && series.kind !== "line" ? undefined : stroke,
     fill: series.fill ? stroke : undefined,
     width: series.width ?? (series.fill ? 0 : 1.5),
+    dash: series.dash,
     paths: path(series),
     points: { show: series.lonely ? isolated : false, size: 4, fill: stroke, stroke },
     spanGaps: false,

@@ -10,7 +10,7 @@ const WAIT_MS = 150;
 export function target(hit) {
   if (hit.trace_id) return href(path("traces", hit.trace_id), { span: hit.span_id });
   if (hit.model) return href(path("models", hit.model), { version: hit.version });
-  if (hit.kind === "service") return href("/traces", { service: hit.title });
+  if (hit.kind === "service") return href(path("services", hit.title));
   return href("/metrics", { name: hit.title });
 }
 

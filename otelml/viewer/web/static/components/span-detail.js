@@ -1,72 +1,77 @@
-/** What is known of the selected span: attributes, status, links, logs. */
+/** What is known of the selected span: attributes, status, links, events, logs, and where it comes from. */
 import * as format from "../lib/format.js";
 import { html } from "../lib/html.js";
-import { ATTRIBUTE } from "../lib/names.js";
-import { href, path } from "../lib/router.js";
 import { stageColour } from "../lib/theme.js";
-import { When } from "./bits.js";
 import { Copy } from "./feedback.js";
-import { LogLine } from "./log-line.js";
+import { LogLine, useOpened } from "./log-line.js";
+import { Messages } from "./messages.js";
+import { Pairs, Text } from "./pairs.js";
+import { Events } from "./span-events.js";
+import { Links } from "./span-links.js";
 
-const Pairs = ({ title, values }) => {
-  const names = Object.keys(values ?? {}).sort();
-  return names.length > 0 && html`
-    <h3>${title}</h3>
-    <dl class="pairs">${names.map((name) => html`<div key=${name} class="pair"><dt>${name}</dt>
-      <dd>${name === ATTRIBUTE.model ? html`<a href=${href(path("models", values[name]), { version: values[ATTRIBUTE.version] })}>${values[name]}</a>` : format.plain(values[name])}
-        <${Copy} text=${format.plain(values[name])} label=${`Copy ${name}`} /></dd></div>`)}</dl>`;
-};
-
-const Linked = ({ link, word }) => html`
-  <li>${word} <a href=${href(path("traces", link.trace_id), { span: link.span_id })}>${link.name ?? format.shortId(link.trace_id)}</a>
-    <span class="faint mono"> ${format.shortId(link.trace_id)}</span>${link.time && html` <${When} ms=${link.time} />`}
-    ${link.stored === false && html` <span class="faint">not stored here</span>`}</li>`;
-
-function Links({ span, backLinks }) {
-  const incoming = backLinks.filter((link) => link.to_span_id === span.span_id);
-  if (!span.links.length && !incoming.length) return null;
-  return html`<h3>Links</h3><ul class="links">
-    ${span.links.map((link) => html`<${Linked} key=${link.span_id} link=${link} word="to" />`)}
-    ${incoming.map((link) => html`<${Linked} key=${link.span_id} link=${link} word="from" />`)}</ul>`;
+function Status({ span }) {
+  const { status, status_message: message } = span;
+  return html`<div class=${status === "error" ? "fail told" : "muted told"}>${status}${message && html`: <${Text} text=${message} />`}</div>`;
 }
 
-const Events = ({ events }) => events.length > 0 && html`
-  <h3>Events</h3>
-  <ul class="links">${events.map((event, index) => html`<li key=${index}><span class="muted nowrap">+${format.duration(event.offset)}</span> ${event.name}
-    <span class="faint"> ${Object.entries(event.attributes).filter(([name]) => !name.includes("stacktrace")).map(([name, value]) => `${name}=${format.plain(value)}`).join(" ")}</span></li>`)}</ul>`;
+const Line = ({ name, children }) => html`<div class="pair"><dt>${name}</dt><dd>${children}</dd></div>`;
+const Id = ({ text, label }) => html`<span class="mono">${text}</span><${Copy} text=${text} label=${`Copy ${label}`} />`;
 
-const Status = ({ span }) => {
-  if (span.status === "error") return html`<span class="fail">error${span.status_message && `: ${span.status_message}`}</span>`;
-  return html`<span class="muted">${span.status}</span>`;
-};
+function Parent({ span }) {
+  if (!span.parent_id) return html`<span class="faint">none, it is a root</span>`;
+  const remote = span.parent_remote === true ? ", of another process" : "";
+  return html`<span><span class="mono">${span.parent_id}</span>${span.missing_parent ? html` <strong class="warn">not stored here${remote}</strong>` : html`<span class="faint">${remote}</span>`}</span>
+    <${Copy} text=${span.parent_id} label="Copy the parent's id" />`;
+}
+
+const Timing = ({ span }) => (span.no_start || span.no_end) && html`
+  <${Line} name="time"><span class="warn">sent without ${[span.no_start && "a start", span.no_end && "an end"].filter(Boolean).join(" and ")}</span><//>`;
+
+function Origin({ span }) {
+  const { scope } = span;
+  return html`
+    <h3>Span</h3>
+    <dl class="pairs">
+      <${Line} name="span id"><${Id} text=${span.span_id} label="span id" /><//>
+      <${Line} name="parent"><${Parent} span=${span} /><//>
+      <${Timing} span=${span} />
+      ${span.trace_state && html`<${Line} name="trace state"><${Text} text=${span.trace_state} mono /><//>`}
+      <${Line} name="scope">${scope.name ? html`<${Text} text=${scope.name} />` : html`<span class="faint">none was sent</span>`}<//>
+      ${scope.version && html`<${Line} name="scope version"><${Text} text=${scope.version} /><//>`}
+    </dl>
+    <${Pairs} title="Scope" values=${scope.attributes} dropped=${scope.dropped} />
+    <${Pairs} title="Resource" values=${span.resource} dropped=${span.resource_dropped} />`;
+}
+
+function Logs({ span, trace }) {
+  const { opened, toggle } = useOpened();
+  const own = trace.logs.filter((log) => log.span_id === span.span_id);
+  const shown = own.length ? own : trace.logs;
+  return html`
+    <h3>${own.length || !shown.length ? "Logs of this span" : "Logs of this trace"}</h3>
+    ${shown.length ? html`<div class="log-list static">${shown.map((log) => html`<${LogLine} key=${log.id} log=${log} chip=${false} open=${opened.has(log.id)} onToggle=${() => toggle(log.id)} />`)}</div>` : html`<p class="faint">No logs</p>`}`;
+}
 
 export function SpanDetail({ span, trace }) {
-  const logs = trace.logs.filter((log) => log.span_id === span.span_id);
-  const others = trace.logs.length - logs.length;
-  const shown = logs.length ? logs : trace.logs;
+  const none = Object.keys(span.attributes).length === 0 && !span.dropped.attributes;
   return html`
     <section class="detail" aria-label=${`Span ${span.name}`} aria-live="polite">
       <header class="detail-head">
         <span class="stage-mark" style=${{ background: `var(${stageColour(span.stage)})` }}></span>
-        <h2 class="ellipsis">${span.name}</h2>
+        <h2 class="ellipsis" dir="auto" title=${span.name}>${span.title}</h2>${span.work && html`<span class="tag">${span.work}</span>`}
         ${span.inferred && html`<span class="tag" title="otelml drew this stage; nobody wrote it in the code">inferred</span>`}
+        ${span.missing_parent && html`<span class="tag warn" title=${`Its parent ${span.parent_id} is not stored here`}>parent missing</span>`}
         <${Status} span=${span} />
         <span class="facts muted"><span>total <b>${format.duration(span.duration)}</b></span><span>self <b>${format.duration(span.self)}</b></span>
-          <span>starts <b>+${format.duration(span.offset)}</b></span><span>${span.kind}</span><span>${span.service}</span></span>
+          <span>starts <b>+${format.duration(span.offset)}</b></span><span>${span.kind}</span><span class="break">${span.service}</span></span>
       </header>
       <div class="detail-body">
-        <div class="detail-column"><${Pairs} title="Attributes" values=${span.attributes} />${Object.keys(span.attributes).length === 0 && html`<p class="faint">No attributes</p>`}</div>
-        <div class="detail-column">
+        <div class="detail-column"><${Messages} messages=${span.messages} /><${Pairs} title="Attributes" values=${span.attributes} dropped=${span.dropped.attributes} />${none && html`<p class="faint">No attributes</p>`}</div>
+        <div class="detail-column" key=${span.span_id}>
           <${Links} span=${span} backLinks=${trace.back_links} />
-          <${Events} events=${span.events} />
-          <h3>${logs.length || !others ? "Logs of this span" : "Logs of this trace"}</h3>
-          ${shown.length ? html`<div class="log-list static">${shown.map((log) => html`<${LogLine} key=${log.id} log=${log} chip=${false} />`)}</div>` : html`<p class="faint">No logs</p>`}
-          <h3>Span</h3>
-          <dl class="pairs">
-            <div class="pair"><dt>span id</dt><dd class="mono">${span.span_id}<${Copy} text=${span.span_id} label="Copy span id" /></dd></div>
-            <div class="pair"><dt>scope</dt><dd>${span.scope?.name} ${span.scope?.version}</dd></div>
-          </dl>
-          <${Pairs} title="Resource" values=${span.resource} />
+          <${Events} events=${span.events} dropped=${span.dropped.events} />
+          <${Logs} span=${span} trace=${trace} />
+          <${Origin} span=${span} />
         </div>
       </div>
     </section>`;

@@ -1,6 +1,8 @@
 /** A dense table: sortable heads, a link in each line's first cell, columns that give way on small windows. */
-import { cls, html, useState } from "../lib/html.js";
+import { cls, html, useLayoutEffect, useRef, useState } from "../lib/html.js";
+import { useHeldRows, useReading } from "../lib/reading.js";
 import { navigate } from "../lib/router.js";
+import { Newer } from "./newer.js";
 
 /**
  * @typedef {object} Column
@@ -38,31 +40,67 @@ function Head({ column, order, onOrder }) {
     </button></th>`;
 }
 
+const LONG = 40;
+
 /**
- * @param {{columns: Column[], rows: any[], label: string, id: (row: any) => string,
- *   link?: (row: any) => string, first?: {key: string, down: boolean}, mark?: (row: any) => string}} props
+ * Columns never get narrower than they were, or each new text would move those beside it. In a new width they may,
+ * and where the table would no longer fit although its texts do.
  */
-export function Table({ columns, rows, label, id, link, first = null, mark }) {
-  const [order, setOrder] = useState(first);
-  const column = order && columns.find((each) => each.key === order.key);
-  const shown = sorted(rows, column, order?.down);
+function useWidths(box) {
+  const seen = useRef({ width: 0, widths: [], wide: false });
+  useLayoutEffect(() => {
+    const element = box.current;
+    const heads = [...element.querySelectorAll(":scope > table > thead th")];
+    const { current } = seen;
+    const wide = element.scrollWidth > element.clientWidth;
+    if (element.clientWidth !== current.width || heads.length !== current.widths.length || (wide && !current.wide)) {
+      for (const head of heads) head.style.minWidth = "";
+      seen.current = { width: element.clientWidth, widths: heads.map(() => 0), wide: element.scrollWidth > element.clientWidth };
+    }
+    const { widths } = seen.current;
+    heads.map((head) => head.offsetWidth).forEach((width, index) => {
+      if (heads[index].classList.contains("fill") || width <= widths[index]) return;
+      widths[index] = width;
+      heads[index].style.minWidth = `${width}px`;
+    });
+  });
+}
+
+/**
+ * Lines are kept by place, not by row: newer rows change what a line says, and no line moves. While someone reads
+ * the table its rows stay; `hold` says what it is about, and a change of that shows the newest at once.
+ * `sent` is the order that the rows come in; `onSent` asks for them in another, if it can.
+ * @param {{columns: Column[], rows: any[], label: string, id: (row: any) => string, hold?: string,
+ *   link?: (row: any) => string, first?: {key: string, down: boolean}, mark?: (row: any) => string,
+ *   sent?: {key: string, down: boolean}, onSent?: (key: string) => boolean}} props
+ */
+export function Table({ columns, rows, label, id, link, first = null, mark, hold, sent = null, onSent }) {
+  const [own, setOwn] = useState(first);
+  const order = own ?? sent;
+  const setOrder = (next) => setOwn(onSent?.(next.key) ? null : next);
+  const box = useRef(null);
+  const { reading, release } = useReading(box);
+  useWidths(box);
+  const column = own && columns.find((each) => each.key === own.key);
+  const held = useHeldRows(sorted(rows, column, own?.down), id, `${hold} ${order?.key} ${order?.down}`, reading && hold !== undefined);
   const open = (event, row) => {
     if (!link || event.target.closest("a,button") || getSelection().toString()) return;
     navigate(link(row));
   };
   return html`
-    <div class="table-box">
+    <div class="table-box" ref=${box}>
       <table aria-label=${label} class=${cls("table", link && "linked")}>
         <thead><tr>${columns.map((each) => html`<${Head} key=${each.key} column=${each} order=${order} onOrder=${setOrder} />`)}</tr></thead>
-        <tbody>${shown.map((row) => html`
-          <tr key=${id(row)} class=${mark?.(row)} onClick=${(event) => open(event, row)}>
+        <tbody>${held.rows.map((row, place) => html`
+          <tr key=${place} class=${mark?.(row)} onClick=${(event) => open(event, row)}>
             ${columns.map((each, index) => {
               const content = each.cell ? each.cell(row) : row[each.key];
-              return html`<td key=${each.key} class=${columnClass(each)}>
+              return html`<td key=${each.key} class=${columnClass(each)} title=${typeof content === "string" && content.length > LONG ? content.slice(0, 1000) : undefined}>
                 ${index === 0 && link ? html`<a class="row-link" href=${link(row)}>${content}</a>` : content}</td>`;
             })}
           </tr>`)}
         </tbody>
       </table>
-    </div>`;
+    </div>
+    <${Newer} waiting=${held.waiting} most=${rows.length} onFollow=${release} />`;
 }

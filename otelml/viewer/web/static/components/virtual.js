@@ -4,11 +4,11 @@ import { html, useEffect, useLayoutEffect, useReducer, useRef } from "../lib/htm
 const SPARE = 12;
 
 /**
- * @param {{rows: any[], height: number, row: (item: any, index: number) => any, keep?: number,
+ * @param {{rows: any[], height: number, row: (item: any, index: number) => any, keep?: number, keepKey?: string,
  *   class?: string, label: string, role?: string, onScroll?: (box: HTMLElement) => void, attrs?: object}} props
- * `keep` is the index that must be in view.
+ * `keep` is the index that must be in view; with `keepKey` only when that changes, not when lines come in above.
  */
-export function VirtualList({ rows, height, row, keep = -1, class: name, label, role = "list", onScroll, attrs = {}, boxRef }) {
+export function VirtualList({ rows, height, row, keep = -1, keepKey, class: name, label, role = "list", onScroll, attrs = {}, boxRef }) {
   const own = useRef(null);
   const box = boxRef ?? own;
   const [, redraw] = useReducer((count) => count + 1, 0);
@@ -30,7 +30,7 @@ export function VirtualList({ rows, height, row, keep = -1, class: name, label, 
     else if ((keep + 1) * height > element.scrollTop + element.clientHeight) {
       element.scrollTop = (keep + 1) * height - element.clientHeight;
     }
-  }, [keep]);
+  }, [keepKey ?? keep]);
 
   return html`
     <div ref=${box} class=${name} role=${role} aria-label=${label} tabindex="0" ...${attrs}

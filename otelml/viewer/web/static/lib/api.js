@@ -34,6 +34,17 @@ function apiUrl(path, params = {}) {
   return text ? `/api${path}?${text}` : `/api${path}`;
 }
 
+/** Sends a file; raises ApiError with the server's own sentence. */
+export async function upload(path, file) {
+  let response;
+  try {
+    response = await fetch(apiUrl(path), { method: "POST", body: file, headers: { "content-type": "application/json" } });
+  } catch {
+    throw new ApiError("The file could not be sent.", 0);
+  }
+  return read(response);
+}
+
 /** Fetches JSON; raises ApiError with the server's own sentence. */
 export async function get(path, params, signal) {
   let response;
@@ -45,6 +56,10 @@ export async function get(path, params, signal) {
     throw new ApiError("The viewer does not answer.", 0);
   }
   setReachable(true);
+  return read(response);
+}
+
+async function read(response) {
   const body = await response.json().catch(() => null);
   if (response.ok && body !== null) return body;
   const said = body?.error?.message ?? body?.error ?? body?.detail ?? response.statusText;

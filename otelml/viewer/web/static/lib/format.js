@@ -76,7 +76,8 @@ export function rate(value) {
   return `${(value * 3600).toFixed(1)}/h`;
 }
 
-function bytes(value) {
+/** `1.4 GiB`. */
+export function bytes(value) {
   if (!isNumber(value)) return missing;
   const steps = ["B", "KiB", "MiB", "GiB", "TiB"];
   let size = value;

@@ -30,9 +30,10 @@ export function shares(counts) {
   return Object.fromEntries(names.map((name) => [name, counts[name].map((value, at) => (totals[at] ? (value ?? 0) / totals[at] : null))]));
 }
 
+export const sum = (values) => values.reduce((total, value) => total + (value ?? 0), 0);
+
 /** Keeps the `most` largest series by sum; the rest is one more, `other`. */
 export function largest(counts, most = 6) {
-  const sum = (values) => values.reduce((total, value) => total + (value ?? 0), 0);
   const names = Object.keys(counts).sort((a, b) => sum(counts[b]) - sum(counts[a]) || a.localeCompare(b));
   if (names.length <= most) return Object.fromEntries(names.map((name) => [name, counts[name]]));
   const kept = names.slice(0, most);
@@ -45,7 +46,7 @@ export function largest(counts, most = 6) {
 export function xRange(bounds, times) {
   if (bounds?.from && bounds?.to) return [bounds.from / 1000, bounds.to / 1000];
   if (!times?.length) return undefined;
-  const step = times.length > 1 ? times[1] - times[0] : 60e3;
+  const step = (times.length > 1 ? times[1] - times[0] : 0) || 60e3;
   return [times[0] / 1000, (times.at(-1) + step) / 1000];
 }
 

@@ -2,7 +2,10 @@
 import { Chart } from "../components/chart.js";
 import { Command, Loaded, Nothing, Onboarding } from "../components/feedback.js";
 import { Choice } from "../components/filters.js";
+import { MetricDetails } from "../components/metric-details.js";
 import { MetricList } from "../components/metric-list.js";
+import { Text } from "../components/pairs.js";
+import { Where } from "../components/where.js";
 import { useData } from "../lib/data.js";
 import * as format from "../lib/format.js";
 import { cls, html, useMemo } from "../lib/html.js";
@@ -38,18 +41,19 @@ function exemplarDot(yFormat) {
   });
 }
 
-function Picture({ data, bounds }) {
+function Picture({ data, bounds, filtered }) {
   const yFormat = valueFormat(data);
   const x = useMemo(() => seconds(data.time), [data]);
   const series = useMemo(() => data.series.slice(0, MOST_LINES).map((each, index) => ({
     label: seriesName(each.labels), color: lineColour(each.labels, index), values: each.values, lonely: true,
   })), [data]);
   const comparable = data.kind === "histogram" && data.agg !== "rate" && data.agg !== "sum";
-  const dots = useMemo(() => (comparable ? data.exemplars.map(exemplarDot(yFormat)) : []), [data]);
+  const dots = useMemo(() => (comparable ? data.exemplars.filter((each) => each.trace_id).map(exemplarDot(yFormat)) : []), [data]);
   const top = Math.max(0, ...series.flatMap((each) => each.values.map((value) => value ?? 0)), ...dots.map((dot) => dot.y));
   const low = Math.min(0, ...series.flatMap((each) => each.values.map((value) => value ?? 0)));
   if (!series.some((each) => each.values.some((value) => value !== null))) {
-    return html`<${Nothing}>Nothing was recorded in this time range.<//>`;
+    return html`<${Nothing} onClear=${filtered ? () => setParams({ where: "" }) : null}>${data.no_buckets ? "The points of this range carry no buckets, so there is no quantile of them. Choose rate, mean or sum; least and largest are below where they were sent."
+      : `Nothing was recorded ${filtered ? "that these filters leave" : "in this time range"}.`}<//>`;
   }
   return html`
     <${Chart} label=${`${data.name}, ${AGGREGATES[data.agg]}`} x=${x} series=${series} dots=${dots} height=${320} legend axisWidth=${64} yTick=${data.result_unit === "s" ? (value) => format.durationTick(value * 1e3) : undefined}
@@ -62,29 +66,62 @@ function Picture({ data, bounds }) {
 }
 
 function GroupBy({ metric, by }) {
-  const toggle = (name) => setParams({ by: (by.includes(name) ? by.filter((each) => each !== name) : [...by, name]).join(",") });
-  return metric.attributes.length > 0 && html`
+  const change = (names) => setParams({ by: names.join(",") });
+  const toggle = (name) => change(by.includes(name) ? by.filter((each) => each !== name) : [...by, name]);
+  const others = [...metric.resource_attributes, ...metric.scope_attributes];
+  const shown = [...metric.attributes, ...by.filter((name) => others.includes(name))];
+  const more = others.filter((name) => !by.includes(name));
+  return (shown.length > 0 || more.length > 0) && html`
     <div class="group-by" role="group" aria-label="Group by"><span class="muted">Group by</span>
-      ${metric.attributes.map((name) => html`<button key=${name} class=${cls("toggle", by.includes(name) && "on")} aria-pressed=${by.includes(name)}
-        onClick=${() => toggle(name)}>${name}</button>`)}</div>`;
+      ${shown.map((name) => html`<button key=${name} class=${cls("toggle", by.includes(name) && "on")} aria-pressed=${by.includes(name)}
+        onClick=${() => toggle(name)}>${name}</button>`)}
+      ${more.length > 0 && html`<label class="field"><span class="vh">Group by an attribute of the resource or scope</span>
+        <select value="" onChange=${(event) => event.target.value && toggle(event.target.value)}>
+          <option value="">resource, scope …</option>
+          ${more.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>`}</div>`;
 }
+
+/** Several values that a key may have are alternatives; of those it must not have, none may hold. */
+function clauses(where) {
+  const found = new Map();
+  for (const { key, equal, value } of where) {
+    const name = `${key} ${equal ? "=" : "≠"}`;
+    found.set(name, [...(found.get(name) ?? []), value || "(none)"]);
+  }
+  return [...found].map(([name, values]) => `${name} ${values.join(name.endsWith("=") ? " or " : ", ")}`);
+}
+
+/** The query in words, beside its PromQL. */
+export function sentence(data) {
+  const where = clauses(data.where);
+  return `${AGGREGATES[data.agg]} of ${data.name}${data.by.length ? ` by ${data.by.join(", ")}` : ""}${where.length ? `, where ${where.join(" and ")}` : ""}`;
+}
+
+const PromQL = ({ data }) => html`
+  <h3 class="promql-title">PromQL</h3><${Command} text=${data.promql} />
+  ${data.promql_needs.length > 0 && html`<p class="chart-foot muted">Needs <code>${data.promql_needs.join(", ")}</code> in Prometheus' configuration, which makes the scope a label.</p>`}`;
 
 function Metric({ metric, params, bounds, tick }) {
   const agg = metric.aggs.includes(params.agg) ? params.agg : metric.default_agg;
-  const by = (params.by ?? "").split(",").filter((name) => metric.attributes.includes(name));
-  const state = useData("/metrics/query", { name: metric.name, agg, by: by.join(",") }, { tick, window: bounds });
+  const keys = [...metric.attributes, ...metric.resource_attributes, ...metric.scope_attributes];
+  const by = (params.by ?? "").split(",").filter((name) => keys.includes(name));
+  const which = { name: metric.name, kind: metric.kind, unit: metric.unit };
+  const state = useData("/metrics/query", { ...which, agg, by: by.join(","), where: params.where }, { tick, window: bounds });
+  const values = (key) => ["/metrics/query", { ...which, by: key }, (data) => data.values[key] ?? []];
   return html`
     <section class="metric" aria-label=${metric.name}>
-      <header class="metric-head"><h2 class="mono">${metric.name}</h2>
+      <header class="metric-head"><h2 class="mono" title=${metric.name}>${metric.name}</h2>
         <span class="muted">${metric.kind}${format.unitName(metric.unit) && `, ${format.unitName(metric.unit)}`}, ${format.count(metric.series)} series</span></header>
-      <p class="muted metric-about">${metric.description || "No description was sent."}</p>
+      <div class="muted metric-about"><${Text} text=${metric.description || "No description was sent."} /></div>
       <div class="metric-controls">
         <${Choice} label="Aggregate" value=${agg} options=${metric.aggs.map((name) => [name, AGGREGATES[name] ?? name])} onChange=${(next) => setParams({ agg: next })} />
         <${GroupBy} metric=${metric} by=${by} />
       </div>
+      <div class="filters" role="group" aria-label="Filters"><${Where} where=${params.where} keys=${keys} bounds=${bounds} source=${values} /></div>
       <${Loaded} state=${state} what="The query" rows=${9}>${(data) => html`
-        <div class="query"><${Picture} data=${data} bounds=${bounds} /></div>
-        <h3 class="promql-title">PromQL</h3><${Command} text=${data.promql} />`}<//>
+        <div class="query"><p class="chart-foot query-words">${sentence(data)}</p><${Picture} data=${data} bounds=${bounds} filtered=${Boolean(params.where)} /></div>
+        <${PromQL} data=${data} />
+        <${MetricDetails} data=${data} valueFormat=${(value) => format.withUnit(value, data.unit)} />`}<//>
     </section>`;
 }
 
@@ -102,16 +139,17 @@ function Metrics({ data, params, bounds, tick, empty }) {
   if (!data.metrics.length) {
     return empty ? html`<${Onboarding} what="metrics" />` : html`<${Nothing}>No metrics in this time range.<//>`;
   }
-  const metric = data.metrics.find((each) => each.name === params.name) ?? firstMetric(data.metrics);
+  const metric = data.metrics.find((each) => each.name === params.name && each.kind === params.kind && each.unit === (params.unit ?? ""))
+    ?? data.metrics.find((each) => each.name === params.name) ?? firstMetric(data.metrics);
   return html`<div class="explorer"><h1 class="vh">Metrics</h1>
-    <${MetricList} metrics=${data.metrics} selected=${metric.name} />
-    <${Metric} key=${metric.name} metric=${metric} params=${params} bounds=${bounds} tick=${tick} />
+    <${MetricList} metrics=${data.metrics} selected=${metric} />
+    <${Metric} key=${`${metric.name} ${metric.kind} ${metric.unit}`} metric=${metric} params=${params} bounds=${bounds} tick=${tick} />
   </div>`;
 }
 
 export function MetricsPage({ params, bounds, tick }) {
   const status = useStatus();
   const state = useData("/metrics", {}, { tick, window: bounds });
-  return html`<${Loaded} state=${state} what="Metrics" rows=${16}>${(data) => html`
+  return html`<${Loaded} state=${state} what="Metrics" rows=${16} head=${html`<div class="page-head"><h1>Metrics</h1></div>`}>${(data) => html`
     <${Metrics} data=${data} params=${params} bounds=${bounds} tick=${tick} empty=${status && status.last_received === null} />`}<//>`;
 }

@@ -1,8 +1,10 @@
 /** One model: is it the model, and since when? */
 import { Stat, Stats, State, When } from "../components/bits.js";
+import { Drift } from "../components/drift.js";
 import { Loaded, Nothing } from "../components/feedback.js";
 import { ModelCharts } from "../components/model-charts.js";
 import { Predictions } from "../components/predictions.js";
+import { Quality } from "../components/quality.js";
 import { Table } from "../components/table.js";
 import { useData } from "../lib/data.js";
 import * as format from "../lib/format.js";
@@ -27,6 +29,11 @@ const Accuracy = ({ accuracy }) => accuracy && html`
   <${Stat} label="Accuracy" value=${format.ratio(accuracy.value)} title="With its 95 % interval, from delayed labels"
     note=${`±${format.ratio((accuracy.upper - accuracy.lower) / 2)} (${format.count(accuracy.labels)} labels)`} />`;
 
+const Errors = ({ regression }) => regression && html`
+  <${Stat} label="MAE" value=${format.number(regression.mae.value)} title="Mean absolute error with its 95 % interval, from delayed labels"
+    note=${`±${format.number((regression.mae.upper - regression.mae.lower) / 2)} (${format.count(regression.labels)} labels)`} />
+  <${Stat} label="RMSE" value=${format.number(regression.rmse)} title="Root of the mean squared error, from delayed labels" />`;
+
 const Tiles = ({ totals }) => html`
   <${Stats} label="Now">
     <${Stat} label="Traffic" value=${format.rate(totals.rate)} note=${`${format.count(totals.predictions)} predictions`} />
@@ -36,7 +43,8 @@ const Tiles = ({ totals }) => html`
     <${Stat} label="p99" value=${format.duration(totals.p99)} />
     <${Stat} label="Confidence" value=${format.ratio(totals.confidence, 2)} note="median" />
     <${Accuracy} accuracy=${totals.accuracy} />
-    ${totals.feedback > 0 && !totals.accuracy && html`<${Stat} label="Feedback" value=${format.count(totals.feedback)} note="labels" />`}
+    <${Errors} regression=${totals.regression} />
+    ${totals.feedback > 0 && !totals.accuracy && !totals.regression && html`<${Stat} label="Feedback" value=${format.count(totals.feedback)} note="labels" />`}
   <//>`;
 
 const VersionPicker = ({ versions, value }) => versions.length > 1 && html`
@@ -55,7 +63,9 @@ function Model({ data, name, params, bounds, tick }) {
   return html`
     <${Tiles} totals=${totals} />
     <${ModelCharts} data=${data} bounds=${bounds} />
-    <${Predictions} name=${name} params=${params} bounds=${bounds} tick=${tick} labelled=${totals.feedback > 0} />
+    <${Drift} name=${name} params=${params} bounds=${bounds} tick=${tick} />
+    <${Quality} name=${name} params=${params} bounds=${bounds} tick=${tick} />
+    <${Predictions} name=${name} params=${params} bounds=${bounds} tick=${tick} labelled=${totals.feedback > 0} classified=${Boolean(totals.accuracy)} />
     <section class="panel wide" aria-label="Versions"><header class="panel-head"><h2>Versions</h2></header>
       <${Table} label="Versions" columns=${VERSIONS} rows=${versions} link=${versionLink} id=${(row) => `${row.version} ${row.variant}`} />
     </section>`;
@@ -67,11 +77,12 @@ export function ModelPage({ name, params, bounds, tick }) {
   const head = data?.totals;
   return html`
     <div class="page-head">
-      <h1><a class="crumb" href=${href("/models")}>Models</a><span class="faint"> / </span>${name}${params.version && html`${" "}<span class="muted">${params.version}</span>`}</h1>
+      <h1 title=${name}><a class="crumb" href=${href("/models")}>Models</a><span class="faint"> / </span>${name}${params.version && html`${" "}<span class="muted">${params.version}</span>`}</h1>
       ${head?.state && html`<${State} state=${head.state} />`}
       ${head?.variant && html`<span class="tag">${head.variant}</span>`}
       <span class="muted ellipsis">${head?.framework}</span>
       <span class="grow"></span>
+      ${data?.versions.length > 1 && html`<a class="button link" href=${href(`/compare${path("models", name)}`, { b: params.version })}>Compare versions</a>`}
       ${data && html`<${VersionPicker} versions=${data.versions} value=${params.version} />`}
     </div>
     <${Loaded} state=${state} what=${`Model ${name}`} rows=${14}>${(body) => html`

@@ -1,0 +1,127 @@
+"""The server of ``/metrics``: one path, for whom it is meant, and never many at once."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from http import HTTPStatus
+from socketserver import ThreadingMixIn
+from typing import Any, Final
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from otelml import _threads
+from otelml._hosts import is_authorized, refusal
+
+__all__ = ["serve"]
+
+_MOST: Final = 16
+_READ_S: Final = 10
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """Answers a few requests at once, each on a thread; further ones are turned away."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._lock, self._open = _threads.Lock(), 0
+        super().__init__(*args, **kwargs)
+
+    def server_bind(self) -> None:
+        """Listen, without asking for the machine's name, which may take seconds."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        self.setup_environ()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Take a connection, where not too many are open."""
+        with self._lock:
+            is_full = self._open >= _MOST
+            self._open += not is_full
+        if is_full:
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer it, and make room."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._lock:
+                self._open -= 1
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a client that hangs up is no error of the service's."""
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = _READ_S
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - of the base class
+        """Write no line a request."""
+
+
+def serve(host: str, port: int, token: str, *, local: bool) -> _Server:
+    """Listen on an address; the caller runs ``serve_forever``.
+
+    Args:
+        host: The address.
+        port: The port.
+        token: What a scrape must send as a bearer token; empty where nothing is asked for.
+        local: Whether it is for this machine alone, so that other names in ``Host`` are refused.
+
+    Raises:
+        OSError: It cannot listen there.
+    """
+    from prometheus_client import make_wsgi_app  # an extra, which the caller has asked for
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+    class OfFamily(_Server):
+        address_family = family
+
+    server = OfFamily((host, port), _Handler)
+    server.set_app(_guarded(make_wsgi_app(), token, local=local))
+    return server
+
+
+def _guarded(metrics: Any, token: str, *, local: bool) -> Any:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        headers = {
+            name[5:].replace("_", "-").lower(): value
+            for name, value in environ.items()
+            if name.startswith("HTTP_")
+        }
+        status, reason = refusal("GET", headers, local=local)
+        more = []
+        if not status and environ["REQUEST_METHOD"] != "GET":
+            status, reason = 405, "only GET is answered"
+        elif not status and environ.get("PATH_INFO") not in {"/metrics", "/"}:
+            status, reason = 404, "there is /metrics"
+        elif not status and token and not is_authorized(headers.get("authorization"), token):
+            status, reason, more = 401, "a bearer token is needed", [("WWW-Authenticate", "Bearer")]
+        if status:
+            body = reason.encode() + b"\n"
+            head = [("Content-Type", "text/plain; charset=utf-8"), *more]
+            head += [("Content-Length", str(len(body))), *_HEADERS]
+            start_response(f"{status} {HTTPStatus(status).phrase}", head)
+            return [body]
+
+        def begin(status: str, head: list[tuple[str, str]], *rest: Any) -> Any:
+            return start_response(status, [*head, *_HEADERS], *rest)
+
+        answer: Iterable[bytes] = metrics(environ, begin)
+        return answer
+
+    return app
+
+
+_HEADERS: Final = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cache-Control", "no-store"),
+]

@@ -1,0 +1,110 @@
+"""The server span and HTTP metrics of ASGI applications, from the contrib instrumentation.
+
+Contrib's instrumentations of Starlette and FastAPI each wrap one application's stack of middleware
+in this same ASGI middleware, mounted applications once more. Here it stands before the outermost
+application, and is kept from harming a request.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+from opentelemetry.util.http import parse_excluded_urls, sanitize_method
+
+from otelml import _guard
+
+__all__ = ["ROUTE", "Entry", "excluded_by_environment"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# Where a request keeps its route's template, and its way through contrib's middleware.
+ROUTE = "otelml.route"
+_PASSAGE = "otelml.passage"
+_COMPONENT = "asgi"
+_HTTP_ROUTE = "http.route"
+
+
+class _Passage:
+    """One request on its way through contrib's middleware.
+
+    Args:
+        app: What answers it.
+    """
+
+    __slots__ = ("_app", "error", "ran")
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self.ran = False
+        self.error: BaseException | None = None
+
+    async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer it, and remember what came of it."""
+        self.ran = True
+        try:
+            await self._app(scope, receive, send)
+        except BaseException as error:
+            self.error = error
+            raise
+
+
+async def _inner(scope: Scope, receive: Receive, send: Send) -> None:
+    passage: _Passage = scope[_PASSAGE]
+    await passage.run(scope, receive, send)
+
+
+def excluded_by_environment(*frameworks: str) -> str:
+    """Return the URLs that the environment excludes, as contrib names the variables."""
+    names = [f"OTEL_PYTHON_{name}_EXCLUDED_URLS" for name in frameworks]
+    names.append("OTEL_PYTHON_EXCLUDED_URLS")
+    return next((os.environ[name] for name in names if name in os.environ), "")
+
+
+class Entry:
+    """The way into applications, through contrib's middleware.
+
+    Args:
+        template: From a scope to the template of its route; None where there is none.
+        options: Providers, hooks, headers and ``excluded_urls`` for contrib's middleware.
+    """
+
+    def __init__(
+        self, template: Callable[[Mapping[str, Any]], str | None], options: Mapping[str, Any]
+    ) -> None:
+        given = dict(options)
+        urls = given.pop("excluded_urls", None)
+        self._template = template
+        # Without a span for each message that is sent or received.
+        self._contrib: App = OpenTelemetryMiddleware(
+            _inner,
+            excluded_urls=parse_excluded_urls(urls) if urls else None,
+            default_span_details=self._details,
+            exclude_spans=["receive", "send"],
+            **given,
+        )
+
+    def _details(self, scope: Scope) -> tuple[str, dict[str, Any]]:
+        route = scope[ROUTE] = _guard.call(_COMPONENT, self._template, scope)
+        method = sanitize_method(str(scope.get("method", "")).strip())
+        verb = "HTTP" if method == "_OTHER" else method
+        return (f"{verb} {route}", {_HTTP_ROUTE: route}) if route else (verb, {})
+
+    async def answer(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request with ``app``."""
+        passage = _Passage(app)
+        scope[_PASSAGE] = passage
+        try:
+            await self._contrib(scope, receive, send)
+        except BaseException as error:
+            if passage.error is not None or not isinstance(error, Exception):
+                raise
+            _guard.report(_COMPONENT, error)
+            if not passage.ran:
+                await app(scope, receive, send)
