@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from opentelemetry.context import get_current
 
 from otelml import semconv
-from otelml._feedback.checking import API, checked
+from otelml._feedback.checking import checked
 from otelml._feedback.kept import kept_label, let_ids_be_found, store_after_fork, store_of
 from otelml._feedback.records import FeedbackRecord, FeedbackResult, RejectedRecord
 from otelml._feedback.seen import MOST_SOURCES, Said, Seen
@@ -69,7 +69,7 @@ def feedback(
     prediction_id: str,
     actual: Any,
     *,
-    source: str = API,
+    source: str = "api",
     reviewer: str | None = None,
     timestamp: datetime | float | None = None,
 ) -> FeedbackResult:
