@@ -29,7 +29,9 @@ def customers(count: int, seed: int) -> pd.DataFrame:
     tenure = rng.gamma(2.0, 14.0, count).round()
     charge = rng.normal(65, 18, count).clip(15, 130).round(2)
     calls = rng.poisson(1.3, count)
-    risk = -1.2 + 1.4 * (contract == "monthly") - 0.03 * tenure + 0.018 * (charge - 65) + 0.5 * calls
+    risk = (
+        -1.2 + 1.4 * (contract == "monthly") - 0.03 * tenure + 0.018 * (charge - 65) + 0.5 * calls
+    )
     churned = np.where(rng.random(count) < 1 / (1 + np.exp(-risk)), "yes", "no")
     return pd.DataFrame(
         {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from pathlib import Path
+from typing import Any
 
 import joblib
 import pandas as pd
@@ -53,7 +54,7 @@ class Species(BaseModel):
     confidence: float
 
 
-def _load():
+def _load() -> Any:
     data = (FOLDER / "model.joblib").read_bytes()
     if hashlib.sha256(data).hexdigest() != (FOLDER / "model.sha256").read_text():
         raise SystemExit("model.joblib is not the file that train.py wrote")

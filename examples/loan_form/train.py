@@ -39,7 +39,8 @@ def main() -> None:
     reference = Reference.from_csv(FOLDER / "baseline_data.csv")
     reference = reference.with_quality(labels[:1_000], model.predict(rows[:1_000]))
     reference.save(FOLDER / "reference.json")
-    print(f"trained on {COUNT - 1_000} loans, right on {model.score(rows[:1_000], labels[:1_000]):.0%}")
+    right = model.score(rows[:1_000], labels[:1_000])
+    print(f"trained on {COUNT - 1_000} loans, right on {right:.0%}")
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from tests._otlp_server import OtlpServer
-from tests.labels._postgresql import free_port
 from tests._processes import ROOT, environment
+from tests.labels._postgresql import free_port
 
 EXAMPLES = ROOT / "examples"
 _START_S, _WAIT_S = 60.0, 30.0
@@ -114,7 +114,9 @@ class Service:
 def served(example: str, into: Path, **variables: str) -> Iterator[Service]:
     """Train an example and start it, both by the commands of its README."""
     folder = into / example
-    shutil.copytree(EXAMPLES / example, folder, ignore=shutil.ignore_patterns("build", "__pycache__"))
+    shutil.copytree(
+        EXAMPLES / example, folder, ignore=shutil.ignore_patterns("build", "__pycache__")
+    )
     train, serve = commands(example)
     port = free_port()
     with OtlpServer() as received:
@@ -128,9 +130,14 @@ def served(example: str, into: Path, **variables: str) -> Iterator[Service]:
         program = [sys.executable, *train.split()[1:]]
         subprocess.run(program, cwd=folder, env=env, check=True, timeout=120)
         words = [word for word in serve.split() if word != "--port" and not word.isdigit()]
-        process = subprocess.Popen(
-            [sys.executable, "-m", *words, "--port", str(port)], cwd=folder, env=env
-        )
+        with (into / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *words, "--port", str(port)],
+                cwd=folder,
+                env=env,
+                stdout=log,
+                stderr=log,
+            )
         service = Service(f"http://127.0.0.1:{port}", folder, received, process)
         try:
             _wait_for(service)
@@ -151,7 +158,8 @@ def commands(example: str) -> tuple[str, str]:
 def _wait_for(service: Service) -> None:
     end = time.monotonic() + _START_S
     while time.monotonic() < end:
-        assert service.process.poll() is None, "the service has ended"
+        log = service.folder.parent / "log"
+        assert service.process.poll() is None, log.read_text(errors="replace")
         try:
             service.get("/health")
         except OSError:

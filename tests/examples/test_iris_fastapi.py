@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -23,11 +24,17 @@ def send(service, row):
     return service.post("/predict", dict(zip(NAMES, map(float, row), strict=True)))
 
 
+def model_of(service):
+    (model,) = json.loads(service.get("/monitor/status"))["models"]
+    return model
+
+
 def test_prediction_has_id_stages_and_docs(service):
     """``POST /predict``, ``GET /health``, ``/docs``; an id and three stages."""
     status, body, prediction_id = send(service, SETOSA)
     told = json.loads(body)
-    assert (status, told["species"]) == (200, "setosa") and told["confidence"] > 0.9
+    assert (status, told["species"]) == (200, "setosa")
+    assert told["confidence"] > 0.9
     assert prediction_id
     trace = service.spans("predict iris")[0].trace_id
     service.spans("post_processing")
@@ -48,17 +55,21 @@ def test_shifted_flowers_are_reported(service):
     normal = np.random.default_rng(0).permutation(rows)[:50]
     for row in normal:
         send(service, row)
-    (status,) = json.loads(service.get("/monitor/status"))["models"]
-    assert status["next_run"] and status["rows"] >= 50, status
+    end = time.monotonic() + 30
+    while (status := model_of(service))["rows_collected"] < 50:
+        assert time.monotonic() < end, status
+        time.sleep(0.05)
+    assert status["next_run"]
     assert service.post("/monitor/trigger", {})[0] in (200, 202)
     service.until(0, "ml.drift.detected", ml__feature__name="petal_length")
-    for row in normal + [2.5, -1.0, 3.0, 0.0]:
+    for row in normal + np.array([2.5, -1.0, 3.0, 0.0]):
         send(service, row.clip(0.1))
     service.post("/monitor/trigger", {})
     service.until(1, "ml.drift.detected", ml__feature__name="petal_length")
     assert "petal_length" in str(service.event("ml.drift.detected"))
-    (status,) = json.loads(service.get("/monitor/status"))["models"]
-    assert status["drift_detected"] and len(status["last_reports"]) == 2
+    status = model_of(service)
+    assert status["drift_detected"]
+    assert len(status["last_reports"]) == 2
     page = service.get("/monitor/reports/")
     assert page.count("manual") >= 2, page
     assert "petal_length" in service.get("/monitor/report")

@@ -188,7 +188,7 @@ def _leave(request: Any, visit: Visit | None, failure: str) -> None:
     if rule is not None and isinstance(environ, dict):
         environ[ROUTE] = rule
     route = None
-    if rule is not None:
+    if rule is not None and match is not None:
         path = request.path if match.kwargs or match.args else ""
         route = Route(0, request.method, rule, path)
     end_visit(visit, route, failure, getattr(match, "func", None))
