@@ -95,7 +95,8 @@ def test_one_span_a_call(capture_telemetry, upstream, call):
     assert span.name == "GET"
     (header,) = upstream.seen
     ids = span.context
-    assert header == f"00-{ids.trace_id:032x}-{ids.span_id:016x}-01"
+    assert header == f"00-{ids.trace_id:032x}-{ids.span_id:016x}-{ids.trace_flags:02x}"
+    assert ids.trace_flags.sampled
     assert span.attributes["http.response.status_code"] == 200
     told = json.loads(span.to_json())
     assert told["attributes"]["url.full"].startswith("http://")
@@ -122,6 +123,8 @@ import otelml
 otelml.init("caller")
 import sys
 assert "httpx" not in sys.modules  # what the service does not use is not loaded
+if len(sys.argv) > 2:
+    import opentelemetry.instrumentation.httpx, opentelemetry.instrumentation.requests
 import httpx, requests
 for call in (requests.get, httpx.get):
     call(sys.argv[1], timeout=10)
@@ -129,16 +132,26 @@ otelml.shutdown()
 """
 
 
+@pytest.mark.parametrize("contrib_first", [[], ["contrib"]], ids=["library", "contrib"])
 @pytest.mark.parametrize("outgoing", ["true", "false"])
-def test_a_service_sends_its_calls_alone(upstream, outgoing):
-    """What exporters send is none of them; the option turns them off."""
+def test_a_service_sends_its_calls_alone(upstream, outgoing, contrib_first):
+    """What exporters send is none of them; the option turns them off.
+
+    Contrib's modules import the library, so that it is there before they are whole.
+    """
     with OtlpServer() as otlp:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL", "PYTEST"))}
         environment |= {**otlp.environment(), "OTELML_TRACE_OUTGOING": outgoing}
         url = f"http://127.0.0.1:{upstream.server_port}/"
-        subprocess.run(
-            [sys.executable, "-c", _SERVICE, url], env=environment, check=True, timeout=120
+        done = subprocess.run(
+            [sys.executable, "-c", _SERVICE, url, *contrib_first],
+            env=environment,
+            check=True,
+            timeout=120,
+            stderr=subprocess.PIPE,
+            text=True,
         )
+        assert "kept away" not in done.stderr
         found = [(s.kind, s.name) for s in otlp.spans]
     assert found == ([(3, "GET")] * 2 if outgoing == "true" else [])
     assert [bool(header) for header in upstream.seen] == [outgoing == "true"] * 2
