@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import suppress
 from typing import Any, Final
 
 import httpx
@@ -152,8 +151,7 @@ class _Proxy:
         except httpx.TransportError as error:
             return failure_of(error).reason  # the connection ends where the upstream's did
         finally:
-            with suppress(httpx.TransportError):
-                await answer.aclose()
+            await self._upstream.end(answer)
         return ""
 
 

@@ -248,6 +248,15 @@ def test_for_others_the_upstream_decides(server):
     assert answer.endswith(PREDICTED)
 
 
+def test_a_failed_server_gets_no_further_request_on_its_connection(server, plain):
+    """It may close it behind the answer, as uvicorn does; after any other answer it is kept."""
+    ports = []
+    for path in ("/any", "/any", "/404", "/500", "/any"):
+        ask(plain.url, "POST", path, b"", {})
+        ports.append(server.ports[-1])
+    assert ports[0] == ports[1] == ports[2] == ports[3] != ports[4]
+
+
 def test_an_old_client(server, plain):
     """HTTP/1.0 gets no chunks."""
     answer = raw(plain.url, b"GET /chunked HTTP/1.0\r\nhost: 127.0.0.1\r\n\r\n")
