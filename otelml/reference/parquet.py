@@ -33,17 +33,13 @@ def parquet_chunks(path: str | Path) -> Iterator[dict[str, list[Any]]]:
     try:
         with parquet.ParquetFile(str(path)) as plain:
             about = plain.metadata
-            if about.num_columns > MOST_COLUMNS:
-                raise InvalidReferenceError(
-                    f"{path} has {about.num_columns:,} columns; {MOST_COLUMNS:,} at most"
-                )
+            size = _rows_of_chunk(about, path)
             # A text that comes often is kept once, until it is known how long all of them are.
             texts = [
                 about.schema.column(place).path
                 for place in range(about.num_columns)
                 if about.schema.column(place).physical_type == "BYTE_ARRAY"
             ]
-            size = _rows_of_chunk(about, path)
         with parquet.ParquetFile(str(path), read_dictionary=texts) as file:
             for batch in file.iter_batches(batch_size=size):
                 yield from _small(batch, path)
@@ -57,8 +53,12 @@ def _rows_of_chunk(about: Any, path: str | Path) -> int:
     """Return how many rows to read at a time, by what the file says of itself.
 
     Raises:
-        InvalidReferenceError: A row alone is too much.
+        InvalidReferenceError: There are too many columns, or a row alone is too much.
     """
+    if about.num_columns > MOST_COLUMNS:
+        raise InvalidReferenceError(
+            f"{path} has {about.num_columns:,} columns; {MOST_COLUMNS:,} at most"
+        )
     size = CHUNK_ROWS
     for place in range(about.num_row_groups):
         group = about.row_group(place)
