@@ -24,6 +24,8 @@ from otelml.instrumentors.clients import (
 )
 from tests._otlp_server import OtlpServer
 
+LOGIN = "u5er:s3cret"
+
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     seen: list[str]
@@ -88,7 +90,7 @@ def _clients(telemetry):
 @pytest.mark.parametrize("call", CALLS)
 def test_one_span_a_call(capture_telemetry, upstream, call):
     """Below the caller's span; the other side hears of it; no credential and no query in it."""
-    url = f"http://u5er:s3cret@127.0.0.1:{upstream.server_port}/v1/score?token=t0ken&ssn=123#f4g"
+    url = f"http://{LOGIN}@127.0.0.1:{upstream.server_port}/v1/score?token=t0ken&ssn=123#f4g"
     with trace.get_tracer("t").start_as_current_span("outer") as outer:
         call(url)
     (span,) = _clients(capture_telemetry)
@@ -111,7 +113,7 @@ def test_one_span_a_call(capture_telemetry, upstream, call):
 def test_a_failed_call_tells_nothing_secret(capture_telemetry, call):
     """The library's own message has the URL in it."""
     with pytest.raises(Exception, match=r".*"):
-        call("http://u5er:s3cret@127.0.0.1:1/v1/score?token=t0ken")
+        call(f"http://{LOGIN}@127.0.0.1:1/v1/score?token=t0ken")
     for span in _clients(capture_telemetry):
         for secret in ("u5er", "s3cret", "t0ken"):
             assert secret not in span.to_json()

@@ -13,7 +13,7 @@ import requests
 from otelml._bounded import TooMuchError, loads
 from otelml._durations import seconds
 from otelml._label_options import RestLabels, expanded
-from otelml._shown import shown_key
+from otelml._shown import scrubbed, shown_key
 from otelml._suppression import suppressed
 from otelml.exceptions import LabelSourceError
 from otelml.labels.sources.batch import Batch, Seen, Stop, at, digest_of, row_of
@@ -153,7 +153,9 @@ class RestReader:
         try:
             return loads(bytes(data), objects=_MOST_OBJECTS, parts=_MOST_PARTS)
         except TooMuchError as error:
-            raise LabelSourceError(f"the answer is not taken: {error}", "answer") from None
+            raise LabelSourceError(
+                f"the answer is not taken: {scrubbed(str(error))}", "answer"
+            ) from None
         except ValueError:
             raise LabelSourceError("the answer is not JSON", "answer") from None
 
