@@ -8,6 +8,7 @@ from typing import Any
 
 from opentelemetry import context
 
+from otelml._spans import attach, get_current, reset
 from otelml._state import ProcessState
 
 PREDICTS = "_otelml_predicts"
@@ -29,12 +30,12 @@ prediction_ended: ProcessState[Any] = ProcessState(None)
 
 def current_handle() -> Any:
     """Return the handle of the prediction that encloses the caller; None outside one."""
-    return context.get_value(PREDICTION_KEY)
+    return get_current().get(PREDICTION_KEY)
 
 
 def current_open() -> Any:
     """Return the prediction under way that encloses the caller; None outside one."""
-    handle = context.get_value(PREDICTION_KEY)
+    handle = get_current().get(PREDICTION_KEY)
     return None if handle is None else opened(handle)
 
 
@@ -45,10 +46,10 @@ def leave(own: context.Context | None, token: Token[Any] | None, *, beneath: boo
     were not left in the order they were entered: that is left too, unless ``beneath`` says that
     no such prediction can be there.
     """
-    current = context.get_current()
+    current = get_current()
     if current is own:
         detach(token)
-        current = context.get_current() if beneath else current
+        current = get_current() if beneath else current
     if not beneath:
         return
     while True:
@@ -59,7 +60,7 @@ def leave(own: context.Context | None, token: Token[Any] | None, *, beneath: boo
         if not found.end_ns or found.own is not current or found.outer is None:
             return
         current = found.outer
-        context.attach(current)
+        attach(current)
 
 
 def beneath(current: context.Context) -> context.Context:
@@ -80,10 +81,10 @@ def beneath(current: context.Context) -> context.Context:
 
 def leave_inferred() -> None:
     """Leave predictions that the next one does not belong to, whichever thread ends them."""
-    current = context.get_current()
+    current = get_current()
     under = beneath(current)
     if under is not current:
-        context.attach(under)
+        attach(under)
 
 
 def detach(token: Token[Any] | None) -> None:
@@ -91,7 +92,6 @@ def detach(token: Token[Any] | None) -> None:
     if token is None:
         return
     try:
-        # The public detach() logs an error for a foreign token, which is no fault of the app's.
-        context._RUNTIME_CONTEXT.detach(token)  # noqa: SLF001 - see above  # pyright: ignore[reportPrivateUsage]
+        reset(token)
     except (ValueError, RuntimeError):
         return

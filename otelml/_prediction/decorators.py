@@ -21,6 +21,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _logger = logging.getLogger("otelml")
 _lonely: set[str] = set()
 _LONELY_LIMIT = 1000
+_ONLY = "_only"
 _open: ContextVar[tuple[tuple[stage, Stage], ...]] = ContextVar("otelml-stages", default=())
 
 
@@ -49,13 +50,16 @@ class stage:  # noqa: N801 - reads as a verb, as in `with stage("inference")`
     """
 
     def __init__(self, name: str) -> None:
-        self._name = as_text(name)
+        self._name = name if type(name) is str else as_text(name)
 
     def __enter__(self) -> Stage:
-        entered = Stage(_enclosing(self._name), self._name).__enter__()
-        # One object may be shared by threads and tasks: each has its own open stages.
-        _open.set((*_open.get(), (self, entered)))
-        return entered
+        name = self._name
+        entered = Stage(current_open() or _enclosing(name), name)
+        # One object may be shared by threads and tasks: each has its own open stages. Most objects
+        # are not, and have theirs at hand; setdefault lets one of several threads have that.
+        if _open.get() or self.__dict__.setdefault(_ONLY, entered) is not entered:
+            _open.set((*_open.get(), (self, entered)))
+        return entered.__enter__()
 
     def __exit__(
         self,
@@ -63,10 +67,15 @@ class stage:  # noqa: N801 - reads as a verb, as in `with stage("inference")`
         exc: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        mine = [pair for pair in _open.get() if pair[0] is self]
+        several = _open.get()
+        mine = [pair for pair in several if pair[0] is self] if several else None
         if mine:
-            _open.set(tuple(pair for pair in _open.get() if pair is not mine[-1]))
+            _open.set(tuple(pair for pair in several if pair is not mine[-1]))
             mine[-1][1].__exit__(exc_type, exc, tb)
+            return
+        only: Stage | None = self.__dict__.pop(_ONLY, None)
+        if only is not None:
+            only.__exit__(exc_type, exc, tb)
 
     async def __aenter__(self) -> Stage:
         return self.__enter__()

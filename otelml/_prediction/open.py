@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from time import perf_counter_ns, time_ns
 from typing import Any
 
-from opentelemetry.context import Context, attach, get_current
+from opentelemetry.context import Context
 
 from otelml import _guard
 from otelml._features import Snapshot, snapshot
@@ -24,7 +24,15 @@ from otelml._prediction.runtime import Runtime, current_runtime
 from otelml._prediction.serving import is_not_serving
 from otelml._prediction.text import as_text, error_type
 from otelml._records.prediction import PredictionRecord, StageRecord
-from otelml._spans import SPAN_KEY, LateStage, end_now, end_stage
+from otelml._spans import (
+    SPAN_KEY,
+    DeferredSpan,
+    LateStage,
+    attach,
+    end_now,
+    end_stage,
+    get_current,
+)
 
 _logger = logging.getLogger("otelml")
 _MANY_WAITING = 128
@@ -40,8 +48,6 @@ class OpenPrediction(PredictionRecord):
         version: Version of the model.
         variant: ``champion``, ``canary``, ``shadow``, or another.
     """
-
-    __slots__ = ("runtime",)
 
     links: Any = ()  # of a prediction outside requests
     outer: Context | None = None
@@ -168,7 +174,11 @@ class OpenPrediction(PredictionRecord):
         """Take in a stage that has ended."""
         if not self.end_ns:
             self.stages.append(stage)
-            if stage.span is not None:
+            span = stage.span
+            if type(span) is DeferredSpan:
+                if span.end_time is None:
+                    span.end_time = stage.end_ns
+            elif span is not None:
                 end_stage(self, stage)
             return
         _logger.warning(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from time import perf_counter_ns
 from types import TracebackType
 from typing import Any
 
-from opentelemetry.context import attach, get_current
+from opentelemetry.context import Context
 
-from otelml._prediction.context import leave
+from otelml._prediction.context import detach, leave
 from otelml._prediction.open import OpenPrediction
 from otelml._prediction.text import as_text, error_type
 from otelml._records.prediction import StageRecord
-from otelml._spans import with_span
+from otelml._spans import SPAN_KEY, attach, get_current
 
 
 class Stage(StageRecord):
@@ -24,25 +25,22 @@ class Stage(StageRecord):
         name: ``feature_extraction``, ``inference``, ``post_processing``, or a name of your own.
     """
 
-    __slots__ = ("_context", "_prediction", "_token")
+    _context: Context | None = None
+    _token: Any = None
 
     def __init__(self, prediction: OpenPrediction | None, name: str) -> None:
         self._prediction = prediction
-        self._token: Any = None
         self.name = name if type(name) is str else as_text(name)
-        self.inferred = False
-        self.error = ""
-        self.span = None
-        self.start_ns = self.end_ns = 0
 
     def __enter__(self) -> Stage:
         owner = self._prediction
         if owner is not None and owner.runtime is not None:
-            self.start_ns = owner.now_ns()
+            # As its now_ns(): each call costs, where caches are cold.
+            self.start_ns = start_ns = owner.anchor_ns + perf_counter_ns() - owner.perf_ns
             if owner.records:
                 context = get_current()
-                span = self.span = owner.spans.start(self.name, context, self.start_ns)
-                self._context = own = with_span(context, span)
+                span = self.span = owner.spans.start(self.name, context, start_ns)
+                self._context = own = Context({**context, SPAN_KEY: span})
                 self._token = attach(own)
         return self
 
@@ -55,10 +53,14 @@ class Stage(StageRecord):
         owner = self._prediction
         if owner is None or owner.runtime is None:
             return
-        self.end_ns = owner.now_ns()
-        if self._token is not None:
-            leave(self._context, self._token, beneath=owner.end_ns != 0)
+        self.end_ns = owner.anchor_ns + perf_counter_ns() - owner.perf_ns
+        token = self._token
+        if token is not None:
             self._token = None
+            if owner.end_ns or get_current() is not self._context:
+                leave(self._context, token, beneath=owner.end_ns != 0)
+            else:
+                detach(token)
         if exc is not None and not isinstance(exc, GeneratorExit):
             self.error = error_type(exc)
         owner.finish_stage(self)

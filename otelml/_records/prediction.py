@@ -29,7 +29,11 @@ class StageRecord:
         inferred: Whether it was found from the model calls rather than said.
     """
 
-    __slots__ = ("end_ns", "error", "inferred", "name", "span", "start_ns")
+    # Defaults on the class, where most stages keep them.
+    error = ""
+    inferred = False
+    span: trace.Span | None = None
+    start_ns = end_ns = 0
 
     def __init__(
         self, name: str, start_ns: int = 0, end_ns: int = 0, *, inferred: bool = False
@@ -38,8 +42,6 @@ class StageRecord:
         self.start_ns = start_ns
         self.end_ns = end_ns
         self.inferred = inferred
-        self.error = ""
-        self.span: trace.Span | None = None
 
 
 class PredictionRecord:
@@ -51,65 +53,41 @@ class PredictionRecord:
         variant: ``champion``, ``canary``, ``shadow``, or another; empty where there is none.
     """
 
-    __slots__ = (
-        "__dict__",
-        "anchor_ns",
-        "confidence",
-        "end_ns",
-        "features",
-        "framework",
-        "has_own_result",
-        "id_text",
-        "label",
-        "model",
-        "perf_ns",
-        "records",
-        "results",
-        "rows",
-        "span",
-        "spans",
-        "stages",
-        "start_ns",
-        "value",
-        "variant",
-        "version",
-    )  # fmt: skip
-
     spans: Spans
     # Defaults on the class, where most predictions keep them.
     calls: Sequence[Call] = ()
     classes: tuple[Any, ...] | None = None
+    # Label, value and confidence are as given; Results are made of these when somebody asks.
+    confidence: Any = None
     error = ""
     exception: BaseException | None = None
     feature_names: tuple[str, ...] | None = None
+    features: Snapshot | None = None
+    framework = ""
+    has_own_result = False
+    id_text: str | None = None
     inferred = False
     in_request = False
+    label: Any = None
     opaque_ids: Mapping[int, str] = MappingProxyType({})  # those that were read, by row
     notes: tuple[str, ...] = ()  # why results of calls were left out
     probabilities: Any = None
     random_ids: tuple[int, int] | None = None
+    records = False  # whether its span does
+    results: Results | None = None
+    rows: int | None = None
     source = 0  # id() of the model whose call gave the results
+    span: trace.Span = trace.INVALID_SPAN
+    start_ns = end_ns = anchor_ns = perf_ns = 0
     task = ""
     undecided = ""  # why no label follows from the probabilities alone
+    value: Any = None
 
     def __init__(self, model: str, version: str, variant: str) -> None:
         self.model = model
         self.version = version
         self.variant = variant
-        self.framework = ""
-        self.features: Snapshot | None = None
-        # As given; Results are made of these when somebody asks.
-        self.label: Any = None
-        self.value: Any = None
-        self.confidence: Any = None
-        self.has_own_result = False
-        self.results: Results | None = None
-        self.rows: int | None = None
         self.stages: list[StageRecord] = []
-        self.records = False  # whether its span does
-        self.span: trace.Span = trace.INVALID_SPAN
-        self.start_ns = self.end_ns = self.anchor_ns = self.perf_ns = 0
-        self.id_text: str | None = None
 
     def add_call(self, call: Call) -> None:
         """Keep a call of a model that is part of it."""

@@ -12,7 +12,6 @@ from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
-from opentelemetry.context import get_current
 
 from otelml import _guard
 from otelml._features import Snapshot
@@ -34,6 +33,7 @@ from otelml._records.prediction import Call, PredictionRecord
 from otelml._requests.carry import carry_along
 from otelml._requests.models import identify
 from otelml._requests.request import RequestScope, finish
+from otelml._spans import get_current
 
 _call: ContextVar[Call | None] = ContextVar("otelml-call", default=None)
 carry_along(_call)

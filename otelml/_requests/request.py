@@ -21,7 +21,7 @@ from time import perf_counter_ns, time_ns
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context
 from opentelemetry.trace import Link
 
 from otelml import _guard, _threads
@@ -35,6 +35,7 @@ from otelml._prediction import (
     request_visit,
 )
 from otelml._requests.rows import same_rows
+from otelml._spans import get_current
 
 
 class Lane:

@@ -14,8 +14,6 @@ from time import time_ns
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
-from opentelemetry.context import get_current
-
 from otelml import _guard
 from otelml._prediction import (
     OpenPrediction,
@@ -26,6 +24,7 @@ from otelml._prediction import (
     request_visit,
 )
 from otelml._records.request import FailedRequest
+from otelml._spans import get_current
 
 _MOST: Final = 1000
 _LONGEST_PATH: Final = 200

@@ -15,7 +15,7 @@ from otelml._spans.choice import (
     create_spans,
     create_tracer,
 )
-from otelml._spans.current import SPAN_KEY, with_span
+from otelml._spans.current import SPAN_KEY, attach, get_current, reset, with_span
 from otelml._spans.deferred import UNSET, DeferredSpan, DeferredSpans
 from otelml._spans.endings import (
     LateStage,
@@ -53,6 +53,7 @@ __all__ = [
     "Sinks",
     "Template",
     "TextTemplate",
+    "attach",
     "build_template",
     "complete_spans",
     "complete_stage",
@@ -63,9 +64,11 @@ __all__ = [
     "end_stage",
     "feature_count",
     "field",
+    "get_current",
     "links_of",
     "outline",
     "prediction_attributes",
+    "reset",
     "status_description",
     "with_span",
 ]

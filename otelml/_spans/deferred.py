@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from random import getrandbits
 from time import time_ns
+from types import MappingProxyType
 from typing import Any
 
 from opentelemetry import trace
@@ -29,6 +30,9 @@ _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 UNSET = Status(StatusCode.UNSET)
 _SPAN_BITS = (1 << 64) - 1
 _NO_STATE = SpanContext(1, 1, is_remote=False).trace_state
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_kinds: set[type] = set()
+_make = tuple.__new__
 
 
 class DeferredSpan(trace.Span):
@@ -51,6 +55,11 @@ class DeferredSpan(trace.Span):
     _links: list[Link] | None = None
     _status: Status | None = None
     _handed_over = False
+    _attributes: Any = _NOTHING
+
+    def __init_subclass__(cls) -> None:
+        """Know a kind of deferred spans by its type: isinstance() asks an abstract class."""
+        _kinds.add(cls)
 
     def __init__(
         self,
@@ -67,7 +76,8 @@ class DeferredSpan(trace.Span):
         self.parent = parent
         self.start_time = start_ns
         self.source = source
-        self._attributes: Any = dict(attributes) if attributes else {}
+        if attributes:
+            self._attributes = dict(attributes)
         if links:
             self._links = list(links)
 
@@ -95,6 +105,9 @@ class DeferredSpan(trace.Span):
         if self.end_time is not None:
             return
         attributes = self._attributes
+        if attributes is _NOTHING:
+            # Of threads that are here at once, one makes it.
+            attributes = self.__dict__.setdefault("_attributes", {})
         if type(attributes) is dict:
             simple = type(value) in _SIMPLE and key and type(key) is str
             limit = self.source.attribute_limit
@@ -202,6 +215,8 @@ class DeferredSpan(trace.Span):
         source = self.source
         limits = source.limits
         attributes = self._attributes
+        if attributes is _NOTHING:
+            attributes = {}
         if isinstance(attributes, dict) and limits.max_span_attribute_length is not None:
             attributes = source.bound(attributes)  # else all are clean and few enough already
         links: Any = BoundedList(limits.max_links) if self._links else ()
@@ -231,6 +246,9 @@ class DeferredSpan(trace.Span):
             end_time=self.end_time,
             instrumentation_scope=tracer._instrumentation_scope,  # noqa: SLF001 - no public way
         )
+
+
+_kinds.add(DeferredSpan)
 
 
 class DeferredSpans:
@@ -281,15 +299,16 @@ class DeferredSpans:
         links: Sequence[Link] = (),
     ) -> trace.Span:
         """Start a span under the one that is current in ``context``."""
-        above = context.get(SPAN_KEY)
-        if self._inherits and type(above) is DeferredSpan:
+        above: Any = context.get(SPAN_KEY)
+        if self._inherits and type(above) in _kinds:
             own = above._context  # noqa: SLF001 - same module
             trace_id, _, _, flags, state, _ = own  # unpacked: its properties cost ten times that
             if flags & _SAMPLED:
                 # Below a span of ours that is sampled, a parent-based sampler has one answer.
                 # The same as SpanContext(...) without its checks: these ids are valid.
-                parts = (trace_id, self._new_span_id(), False, flags, state, True)
-                ids = tuple.__new__(SpanContext, parts)
+                number = getrandbits(64) if self._plain_ids else 0
+                parts = (trace_id, number or self._new_span_id(), False, flags, state, True)
+                ids = _make(SpanContext, parts)
                 return DeferredSpan(name, ids, own, start_ns, None, self, links)
         # Another library's span may answer with None, whatever the API says.
         parent: Any = trace.get_current_span(context).get_span_context()
@@ -367,8 +386,8 @@ class DeferredSpans:
 
     def end(self, span: trace.Span, end_ns: int) -> None:
         """End a span; :meth:`DeferredSpan.complete` hands it over."""
-        if isinstance(span, DeferredSpan) and span.end_time is None:
-            span.end_time = end_ns
+        if type(span) in _kinds and span.end_time is None:  # type: ignore[attr-defined]
+            span.end_time = end_ns  # type: ignore[attr-defined]
 
     def emit(self, span: DeferredSpan) -> None:
         """Hand an ended span to the provider's processors."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from flask import globals as flask_globals
 from opentelemetry import trace
-from opentelemetry.context import Context, attach, get_current
+from opentelemetry.context import Context
 from opentelemetry.instrumentation import flask as contrib
 from opentelemetry.instrumentation._semconv import _StabilityMode  # pyright: ignore[reportPrivateUsage]
 from opentelemetry.instrumentation.propagators import get_global_response_propagator
@@ -26,7 +26,16 @@ from otelml import _guard
 from otelml import semconv_http as names
 from otelml._prediction import detach
 from otelml._servers import Describer, Exchange, HttpMeasures, Parents, ServerSpan, parts_of
-from otelml._spans import SPAN_KEY, AutoSpans, DeferredSpan, DeferredSpans, links_of, with_span
+from otelml._spans import (
+    SPAN_KEY,
+    AutoSpans,
+    DeferredSpan,
+    DeferredSpans,
+    attach,
+    get_current,
+    links_of,
+    with_span,
+)
 
 __all__ = ["EXCHANGE", "Lane"]
 
