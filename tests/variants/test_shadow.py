@@ -77,10 +77,11 @@ def test_disagreement_is_that_of_all_rows_together(capture_telemetry):
         _served(inputs[start : start + size], predict)
         start += size
         assert shadow.wait(WAIT_S)
+    found = shadow.summary()
+    shadow.close()  # what follows are predictions as well
     one, second = champion.predict_proba(inputs), other.predict_proba(inputs)
     different = int((champion.predict(inputs) != other.predict(inputs)).sum())
     apart = 0.5 * np.abs(one - second).sum(axis=1)
-    found = shadow.summary()
     assert 0 < different < 600
     assert (found.predictions, found.rows, found.disagreements) == (5, 600, different)
     assert found.disagreement_rate == different / 600
