@@ -107,7 +107,7 @@ class DeferredSpan(trace.Span):
         attributes = self._attributes
         if attributes is _NOTHING:
             # Of threads that are here at once, one makes it.
-            attributes = self.__dict__.setdefault("_attributes", {})
+            attributes = vars(self).setdefault("_attributes", {})
         if type(attributes) is dict:
             simple = type(value) in _SIMPLE and key and type(key) is str
             limit = self.source.attribute_limit
