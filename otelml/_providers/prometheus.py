@@ -106,7 +106,7 @@ class PrometheusServer:
             )
             return
         self._server = server
-        threading.Thread(target=server.serve_forever, name="otelml-prometheus", daemon=True).start()
+        threading.Thread(target=server.serve, name="otelml-prometheus", daemon=True).start()
         self._pid = os.getpid()
 
     def rename(self) -> None:
@@ -131,7 +131,7 @@ class PrometheusServer:
             )
 
     def stop(self, deadline: float) -> None:
-        """Stop listening; the thread is a daemon's, so haste leaves it to the exit."""
+        """Stop listening; haste does not wait for the thread, which ends soon."""
         server, self._server = self._server, None
         if server is not None and deadline - monotonic() > _STOP_S:
             _guard.call("prometheus", server.shutdown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -16,6 +17,10 @@ __all__ = ["serve"]
 
 _MOST: Final = 16
 _READ_S: Final = 10
+
+
+class _ClosedError(Exception):
+    """It was closed without waiting for its loop."""
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -54,6 +59,16 @@ class _Server(ThreadingMixIn, WSGIServer):
             with self._lock:
                 self._open -= 1
 
+    def serve(self) -> None:
+        """Answer until it is shut down or closed; the base class asks a closed one for ever."""
+        with contextlib.suppress(_ClosedError):
+            self.serve_forever()
+
+    def service_actions(self) -> None:
+        """Leave the loop of a closed one; called each round."""
+        if self.socket.fileno() < 0:
+            raise _ClosedError
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: a client that hangs up is no error of the service's."""
 
@@ -66,7 +81,7 @@ class _Handler(WSGIRequestHandler):
 
 
 def serve(host: str, port: int, token: str, *, local: bool) -> _Server:
-    """Listen on an address; the caller runs ``serve_forever``.
+    """Listen on an address; the caller runs its ``serve``.
 
     Args:
         host: The address.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import urllib.request
 
 import pytest
@@ -81,6 +82,21 @@ def test_port_is_free_after_shutdown(make, soon, port):
         _scrape(port)
     make(metrics=options)
     _scrape(port)
+
+
+@pytest.mark.parametrize("seconds", [10.0, 0.0])
+def test_its_thread_ends_however_little_time_there_is(make, soon, port, seconds):
+    """In haste the socket is closed under it, and a closed socket is asked for ever."""
+    before = set(threading.enumerate())
+    providers = make(metrics=MetricOptions(prometheus=True, prometheus_port=port))
+    _scrape(port)
+    began = set(threading.enumerate()) - before
+    (thread,) = [one for one in began if one.name == "otelml-prometheus"]
+    providers.shutdown(soon(seconds))
+    thread.join(30)
+    assert not thread.is_alive()
+    with pytest.raises(OSError, match=r"refused|reset"):
+        _scrape(port)
 
 
 def _create(meter, metric):
