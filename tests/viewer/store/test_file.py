@@ -144,12 +144,12 @@ def test_the_bound_counts_what_waits_beside_the_file(tmp_path, seed):
 def test_far_over_the_bound_nothing_waits_for_the_next_pruning(tmp_path, seed, monkeypatch):
     """However rarely it looks, as on a busy machine, the files stay near the bound."""
     monkeypatch.setattr("otelml.viewer.store.store._PRUNE_EVERY_S", 1e9)
-    store = Store(tmp_path / "t.db", max_size_mb=2.0)
+    store = Store(tmp_path / "t.db", max_size_mb=4.0)
     now = time.time_ns()
     fleet = seed.Fleet(now - 3600 * NS)
     largest = sent = 0
-    for index in range(12):
-        start = now - (900 - index * 50) * NS
+    for index in range(24):
+        start = now - (1800 - index * 50) * NS
         batch = decode_traces(fleet.period(start, start + 50 * NS)[0])
         sent += len(batch)
         store.submit(batch).result(60)
