@@ -39,6 +39,12 @@ TESTS_A_WINDOW: Final = 4
 # as a job that has ended sends nothing more.
 BATCH_LATE_FACTOR: Final = 1.5
 BATCH_LOOK_BACK: Final = "15d"
+# Experiments: the size of difference between shares that a test of two variants looks for, how far
+# back it looks (as far as Prometheus keeps data here), and from which p-value on they differ.
+EXPERIMENT_EFFECT: Final = 0.02
+EXPERIMENT_LOOK_BACK: Final = "15d"
+EXPERIMENT_ALPHA: Final = 0.05
+DISAGREEMENT_HIGH: Final = 0.1
 QUEUE_SHARE_MAX: Final = 0.8
 DISK_SHARE_WARNING: Final = 0.85
 DISK_SHARE_CRITICAL: Final = 0.95
