@@ -107,7 +107,7 @@ def _right(selector: str, by: tuple[str, ...]) -> str:
     """Return labels that were as predicted: series whose two labels are the same."""
     cells = sum_by((*by, _ACTUAL, _PREDICTED), selector)
     rows = sum_by((*by, _ACTUAL), selector)
-    same = f'label_replace({rows}, "{_PREDICTED}", "$1", "{_ACTUAL}", "(.*)")'
+    same = f'label_join({rows}, "{_PREDICTED}", "", "{_ACTUAL}")'
     return f"({cells} and on ({', '.join((*by, _ACTUAL, _PREDICTED))}) {same})"
 
 
