@@ -5,14 +5,14 @@ urlpatterns = [path("ml/", include(otelml.django.urlpatterns()))]
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 from otelml._endpoints import Answer, Request, Route, answer, routes_with
 from otelml.exceptions import MissingDependencyError
 
 try:
-    from django.http import HttpRequest, HttpResponse
-    from django.urls import URLPattern, path
+    from django.http import HttpResponse
+    from django.urls import path
     from django.views.decorators.csrf import csrf_exempt
 except ImportError as error:
     raise MissingDependencyError("otelml.django", "django") from error
@@ -20,8 +20,8 @@ except ImportError as error:
 __all__ = ["urlpatterns"]
 
 
-def urlpatterns(*, with_feedback: bool = True, with_review: bool = False) -> list[URLPattern]:
-    """Return the endpoints of the drift monitor, and of feedback, for ``include``.
+def urlpatterns(*, with_feedback: bool = True, with_review: bool = False) -> list[Any]:
+    """Return URL patterns of the drift monitor's endpoints, and of feedback's, for ``include``.
 
     The paths and answers are those of ``otelml.flask.blueprint``. They ask for no CSRF token: who
     may ask is checked by the bearer token, and pages of other sites are refused.
@@ -43,12 +43,12 @@ def urlpatterns(*, with_feedback: bool = True, with_review: bool = False) -> lis
     ]
 
 
-def _view(routes: list[Route]) -> Callable[..., HttpResponse]:
+def _view(routes: list[Route]) -> Any:
     by_method = {route.method: route for route in routes}
     if "GET" in by_method:
         by_method["HEAD"] = by_method["GET"]
 
-    def view(request: HttpRequest, name: str = "") -> HttpResponse:
+    def view(request: Any, name: str = "") -> HttpResponse:
         route = by_method.get(request.method or "")
         if route is None:
             return _response(_NOT_ALLOWED, {"Allow": ", ".join(by_method)})
@@ -65,8 +65,7 @@ def _view(routes: list[Route]) -> Callable[..., HttpResponse]:
         )
         return _response(answer(route, asked), {})
 
-    made: Callable[..., HttpResponse] = csrf_exempt(view)
-    return made
+    return csrf_exempt(view)
 
 
 _NOT_ALLOWED = Answer(405, b'{"error":"the path has no such method"}\n')

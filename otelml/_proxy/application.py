@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx
 from opentelemetry.propagate import inject
@@ -152,8 +151,7 @@ class _Proxy:
         except httpx.TransportError as error:
             return failure_of(error).reason  # the connection ends where the upstream's did
         finally:
-            with suppress(httpx.TransportError):
-                await answer.aclose()
+            await self._upstream.end(answer)
         return ""
 
 
@@ -175,7 +173,8 @@ async def _pass(answer: httpx.Response, send: Send, seen: Seen | None) -> None:
 
 
 async def _copied(answer: httpx.Response, seen: Seen | None) -> AsyncIterator[bytes]:
-    async for chunk in answer.aiter_raw():
+    # Not by `aiter_raw`, which gives the connection back at the end: `Upstream.end` says whether.
+    async for chunk in cast("AsyncIterator[bytes]", answer.stream):
         if seen is not None and seen.answer is not None:
             seen.answer.add(chunk)
         yield chunk

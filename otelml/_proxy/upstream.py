@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
 
 from otelml._proxy.headers import Headers
+from otelml._suppression import suppressed
 from otelml.exceptions import ConfigurationError
 
 __all__ = ["Failure", "Upstream"]
@@ -16,6 +18,7 @@ __all__ = ["Failure", "Upstream"]
 _CONNECT_S: Final = 10.0
 _IDLE_S: Final = 1.0  # servers keep connections for longer: none is closed under a request
 _MOST_IDLE: Final = 256
+_BROKEN: Final = 500
 _PORTS: Final = {"http": 80, "https": 443}
 # RFC 9209, section 2.3: what came of a request that got no answer.
 _FAILURES: Final[tuple[tuple[type[BaseException], int, str], ...]] = (
@@ -120,9 +123,25 @@ class Upstream:
             extensions={"timeout": self._timeout, "target": whole},
         )
         try:
-            return await self._transport.handle_async_request(request)
+            with suppressed():  # the proxy has its own span for it
+                return await self._transport.handle_async_request(request)
         except httpx.TransportError as error:
             raise failure_of(error) from error
+
+    async def end(self, answer: httpx.Response) -> None:
+        """Give an answer's connection back, or close it where the next request is not to have it.
+
+        A server that has failed may close its connection behind the answer without saying so, as
+        uvicorn does. A request that were sent on it meanwhile would be lost, another client's too.
+
+        Args:
+            answer: That of :meth:`ask`, read to its end or not.
+        """
+        connection = answer.extensions.get("network_stream")
+        with suppress(httpx.TransportError, OSError):
+            if answer.status_code >= _BROKEN and connection is not None:
+                await connection.aclose()  # the pool finds it closed, and drops it
+            await answer.aclose()
 
     async def close(self) -> None:
         """Close all connections."""

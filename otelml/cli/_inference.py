@@ -7,6 +7,7 @@ import json
 import math
 import queue
 import secrets
+import select
 import threading
 import time
 from collections import Counter
@@ -17,8 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from otelml._shown import scrubbed, shown_path
-from otelml.cli._bodies import read_rows
+from otelml._shown import shown_path
+from otelml.cli._bodies import read_json, read_rows
 from otelml.exceptions import ConfigurationError
 
 __all__ = [
@@ -35,6 +36,10 @@ __all__ = [
 PROTOCOLS: Final = ("mlflow", "v2", "json")
 _WHOLE: Final = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _ERROR: Final = 400
+_MOST_ANSWER: Final = 64 << 20
+_BLOCK: Final = 1 << 16
+_BROKEN: Final = 500
+_BOOLEANS: Final = {"true": True, "false": False}  # as data frames write and read them in CSV
 
 
 @dataclass(frozen=True)
@@ -170,19 +175,28 @@ def read_payload(path: Path) -> tuple[Any, list[dict[str, Any]]]:
         InvalidReferenceError: The table cannot be read.
     """
     if path.suffix == ".json":
-        try:
-            content = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise ConfigurationError(
-                f"--data {shown_path(path)} is not a JSON file: {scrubbed(str(error))}"
-            ) from None
+        content = read_json("--data", path)
         if isinstance(content, dict):
             whole = any(isinstance(content.get(name), (list, dict)) for name in _WHOLE)
             return (content, []) if whole else (None, [content])
     rows = read_rows("--data", path)
     if not rows:
         raise ConfigurationError(f"--data {shown_path(path)} has no row")
-    return None, rows
+    return None, _typed(rows) if path.suffix not in {".json", ".parquet"} else rows
+
+
+def _typed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows of a CSV file, whose texts ``true`` and ``false`` are booleans by column.
+
+    >>> _typed([{"a": "True", "b": "true"}, {"a": None, "b": "yes"}])
+    [{'a': True, 'b': 'true'}, {'a': None, 'b': 'yes'}]
+    """
+    for name in rows[0]:
+        texts = {row[name] for row in rows if row[name] is not None}
+        if texts and all(isinstance(text, str) and text.lower() in _BOOLEANS for text in texts):
+            for row in rows:
+                row[name] = None if row[name] is None else _BOOLEANS[row[name].lower()]
+    return rows
 
 
 def bodies_of(protocol: str, rows: Sequence[dict[str, Any]], size: int) -> Iterator[bytes]:
@@ -204,7 +218,9 @@ def _body(protocol: str, rows: Sequence[dict[str, Any]], *, alone: bool) -> Any:
         data = [[row.get(name) for name in names] for row in rows]
         return {"dataframe_split": {"columns": names, "data": data}}
     if protocol == "v2":
-        return {"inputs": [_tensor(name, [row.get(name) for row in rows]) for name in names]}
+        columns = [_tensor(name, [row.get(name) for row in rows]) for name in names]
+        # To MLServer, columns of a data frame: without, it takes one tensor of all of them.
+        return {"parameters": {"content_type": "pd"}, "inputs": columns}
     return rows[0] if alone else list(rows)
 
 
@@ -267,6 +283,37 @@ def send_all(
             yield answer
 
 
+class _UnendingError(OSError):
+    """An answer that is too long, or does not come to its end.
+
+    Args:
+        reason: Which of the two.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def _content(response: http.client.HTTPResponse, until_s: float) -> bytes:
+    """Return the body of an answer.
+
+    Raises:
+        _UnendingError: It is longer than one may be, or takes longer.
+    """
+    content = bytearray()
+    while block := response.read1(_BLOCK):
+        content += block
+        if len(content) > _MOST_ANSWER:
+            raise _UnendingError("TooLong")
+        if time.perf_counter() > until_s:
+            raise _UnendingError("TimeoutError")
+    if response.length:
+        raise http.client.IncompleteRead(bytes(content), response.length)
+    response.close()  # so that the connection takes the next request
+    return bytes(content)
+
+
 def _send(
     connection: http.client.HTTPConnection,
     target: Target,
@@ -281,14 +328,24 @@ def _send(
         **headers,
     }
     begun_s = time.perf_counter()
+    _drop_if_closed(connection)
     try:
         connection.request("POST", target.path, body, traced)
         response = connection.getresponse()
-        content = response.read()
+        content = _content(response, begun_s + (connection.timeout or math.inf))
     except (OSError, http.client.HTTPException) as error:
         connection.close()
         taken_s = time.perf_counter() - begun_s
-        return Answer(number, trace_id, 0, b"", taken_s, type(error).__name__)
+        reason = error.reason if isinstance(error, _UnendingError) else type(error).__name__
+        return Answer(number, trace_id, 0, b"", taken_s, reason)
     taken_s = time.perf_counter() - begun_s
+    if response.status >= _BROKEN:  # a server that has failed may close it without saying so
+        connection.close()
     found = response.headers.get("X-Prediction-Id", "")
     return Answer(number, trace_id, response.status, content, taken_s, "", found)
+
+
+def _drop_if_closed(connection: http.client.HTTPConnection) -> None:
+    """Close a connection that its server has closed since the last answer; a new one follows."""
+    if connection.sock is not None and select.select([connection.sock], [], [], 0)[0]:
+        connection.close()

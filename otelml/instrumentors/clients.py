@@ -40,14 +40,22 @@ class _Client(Instrumentor):
         prefer_stable_conventions()
         self._options = kwargs
         if self._on_import is None:  # its hook of the import system stays for good
-            self._on_import = ModulePatches("clients", {self.library: self._start})
+            patches = {self.library: self._start, self._contrib_module: self._start}
+            self._on_import = ModulePatches("clients", patches)
         self._on_import.apply()
 
+    @property
+    def _contrib_module(self) -> str:
+        return f"opentelemetry.instrumentation.{self.library}"
+
     def _start(self, _module: Any) -> None:
-        module = importlib.import_module(f"opentelemetry.instrumentation.{self.library}")
-        instrumentor: Any = getattr(module, self.contrib)()
+        module = importlib.import_module(self._contrib_module)
+        made = getattr(module, self.contrib, None)
+        if made is None:
+            return  # somebody imports it, and it the library: this is called again when it is done
+        instrumentor: Any = made()
         if instrumentor.is_instrumented_by_opentelemetry:
-            return  # somebody else's, who will undo it
+            return  # somebody else's, who will undo it; or begun by the import above
         instrumentor.instrument(skip_dep_check=True, **self._options)
         self._started = instrumentor
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from otelml.cli import main
+from otelml.cli._inference import Target, _drop_if_closed
 from tests.proxy._servers import upstream
 
 
@@ -26,6 +28,7 @@ def files(tmp_path):
     (tmp_path / "row.json").write_text('{"age": 30, "town": "Ulm"}')
     (tmp_path / "rows.json").write_text('[{"age": 30}, {"age": 40}]')
     (tmp_path / "rows.csv").write_text("age,town\n30,Ulm\n40,Bonn\n50,Ulm\n")
+    (tmp_path / "signs.csv").write_text("age,owner,said\n30,True,true\n40,,no\n")
     (tmp_path / "body.json").write_text('{"instances": [[1]]}')
     (tmp_path / "none.csv").write_text("age\n")
     (tmp_path / "odd.json").write_text("{")
@@ -44,9 +47,10 @@ def predict(*arguments):
         ("/invocations", "rows.csv", ["--batch", 2],
          [{"dataframe_split": {"columns": ["age", "town"], "data": [[30, "Ulm"], [40, "Bonn"]]}},
           {"dataframe_split": {"columns": ["age", "town"], "data": [[50, "Ulm"]]}}]),
-        ("/v2/models/m/infer", "row.json", [], [{"inputs": [
+        ("/v2/models/m/infer", "row.json", [], [{"parameters": {"content_type": "pd"}, "inputs": [
             {"name": "age", "shape": [1, 1], "datatype": "INT64", "data": [30]},
             {"name": "town", "shape": [1, 1], "datatype": "BYTES", "data": ["Ulm"]}]}]),
+        ("/predict", "signs.csv", [], [{"age": 30, "owner": True, "said": "true"}, {"age": 40, "owner": None, "said": "no"}]),
         ("/predict", "rows.json", [], [{"age": 30}, {"age": 40}]),
         ("/predict", "rows.json", ["--batch", 2], [[{"age": 30}, {"age": 40}]]),
         ("/predict", "rows.json", ["--repeat", 2, "--workers", 1], [{"age": 30}, {"age": 40}] * 2),
@@ -59,6 +63,22 @@ def test_bodies(server, files, path, data, options, bodies):
     assert [json.loads(body) for _, _, _, body in server.requests] == bodies
     traces = {dict(headers)["traceparent"].split("-")[1] for _, _, headers, _ in server.requests}
     assert len(traces) == len(bodies)
+
+
+def test_a_connection_is_used_again_unless_its_server_has_failed_or_closed_it(server, files):
+    """A failed one may close it behind its answer; the next request is not lost with it."""
+    for path, connections in (("/invocations", 1), ("/404", 1), ("/500", 3)):
+        server.ports.clear()
+        predict(server.url + path, "--data", files / "rows.csv")
+        assert len(set(server.ports)) == connections, path
+    one, other = socket.socketpair()
+    connection = Target.of(server.url).connect(5.0)
+    connection.sock = one
+    _drop_if_closed(connection)
+    assert connection.sock is one
+    other.close()
+    _drop_if_closed(connection)
+    assert connection.sock is None
 
 
 def test_what_one_request_says(server, files):

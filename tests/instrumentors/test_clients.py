@@ -24,6 +24,8 @@ from otelml.instrumentors.clients import (
 )
 from tests._otlp_server import OtlpServer
 
+LOGIN = "u5er:s3cret"
+
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     seen: list[str]
@@ -88,14 +90,15 @@ def _clients(telemetry):
 @pytest.mark.parametrize("call", CALLS)
 def test_one_span_a_call(capture_telemetry, upstream, call):
     """Below the caller's span; the other side hears of it; no credential and no query in it."""
-    url = f"http://u5er:s3cret@127.0.0.1:{upstream.server_port}/v1/score?token=t0ken&ssn=123#f4g"
+    url = f"http://{LOGIN}@127.0.0.1:{upstream.server_port}/v1/score?token=t0ken&ssn=123#f4g"
     with trace.get_tracer("t").start_as_current_span("outer") as outer:
         call(url)
     (span,) = _clients(capture_telemetry)
     assert span.name == "GET"
     (header,) = upstream.seen
     ids = span.context
-    assert header == f"00-{ids.trace_id:032x}-{ids.span_id:016x}-01"
+    assert header == f"00-{ids.trace_id:032x}-{ids.span_id:016x}-{ids.trace_flags:02x}"
+    assert ids.trace_flags.sampled
     assert span.attributes["http.response.status_code"] == 200
     told = json.loads(span.to_json())
     assert told["attributes"]["url.full"].startswith("http://")
@@ -110,7 +113,7 @@ def test_one_span_a_call(capture_telemetry, upstream, call):
 def test_a_failed_call_tells_nothing_secret(capture_telemetry, call):
     """The library's own message has the URL in it."""
     with pytest.raises(Exception, match=r".*"):
-        call("http://u5er:s3cret@127.0.0.1:1/v1/score?token=t0ken")
+        call(f"http://{LOGIN}@127.0.0.1:1/v1/score?token=t0ken")
     for span in _clients(capture_telemetry):
         for secret in ("u5er", "s3cret", "t0ken"):
             assert secret not in span.to_json()
@@ -122,6 +125,8 @@ import otelml
 otelml.init("caller")
 import sys
 assert "httpx" not in sys.modules  # what the service does not use is not loaded
+if len(sys.argv) > 2:
+    import opentelemetry.instrumentation.httpx, opentelemetry.instrumentation.requests
 import httpx, requests
 for call in (requests.get, httpx.get):
     call(sys.argv[1], timeout=10)
@@ -129,16 +134,26 @@ otelml.shutdown()
 """
 
 
+@pytest.mark.parametrize("contrib_first", [[], ["contrib"]], ids=["library", "contrib"])
 @pytest.mark.parametrize("outgoing", ["true", "false"])
-def test_a_service_sends_its_calls_alone(upstream, outgoing):
-    """What exporters send is none of them; the option turns them off."""
+def test_a_service_sends_its_calls_alone(upstream, outgoing, contrib_first):
+    """What exporters send is none of them; the option turns them off.
+
+    Contrib's modules import the library, so that it is there before they are whole.
+    """
     with OtlpServer() as otlp:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL", "PYTEST"))}
         environment |= {**otlp.environment(), "OTELML_TRACE_OUTGOING": outgoing}
         url = f"http://127.0.0.1:{upstream.server_port}/"
-        subprocess.run(
-            [sys.executable, "-c", _SERVICE, url], env=environment, check=True, timeout=120
+        done = subprocess.run(
+            [sys.executable, "-c", _SERVICE, url, *contrib_first],
+            env=environment,
+            check=True,
+            timeout=120,
+            stderr=subprocess.PIPE,
+            text=True,
         )
+        assert "kept away" not in done.stderr
         found = [(s.kind, s.name) for s in otlp.spans]
     assert found == ([(3, "GET")] * 2 if outgoing == "true" else [])
     assert [bool(header) for header in upstream.seen] == [outgoing == "true"] * 2

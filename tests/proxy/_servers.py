@@ -50,6 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         headers = [(name.lower(), value) for name, value in self.headers.items()]
         self.server.requests.append((self.command, self.path, headers, body))
+        self.server.ports.append(self.client_address[1])
         getattr(self, "_" + route.strip("/").replace("/", "_").partition(".")[0], self._default)(
             body
         )
@@ -203,7 +204,7 @@ class _Server(ThreadingHTTPServer):
 def upstream():
     """Serve odd answers; yield the server, which keeps the requests."""
     server = _Server(("127.0.0.1", 0), _Handler)
-    server.requests = []
+    server.requests, server.ports = [], []
     server.left, server.go_on, server.early = (threading.Event() for _ in range(3))
     server.meeting = None
     server.url = f"http://127.0.0.1:{server.server_port}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import http.client
 import json
@@ -10,6 +11,8 @@ import threading
 
 import pytest
 
+from otelml._proxy import Upstream
+from otelml._proxy.application import _copied
 from otelml._proxy.headers import passed_on, to_upstream
 from tests.proxy._servers import LARGE, PREDICTED, WAIT_S, proxied, raw, upstream
 
@@ -246,6 +249,33 @@ def test_for_others_the_upstream_decides(server):
         answer = raw(proxy.url, head + b"content-length: 0\r\nconnection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert answer.endswith(PREDICTED)
+
+
+def test_a_failed_server_gets_no_further_request_on_its_connection(server, plain):
+    """It may close it behind the answer, as uvicorn does; after any other answer it is kept."""
+    ports = []
+    for path in ("/any", "/any", "/404", "/500", "/any"):
+        ask(plain.url, "POST", path, b"", {})
+        ports.append(server.ports[-1])
+    assert ports[0] == ports[1] == ports[2] == ports[3] != ports[4]
+
+
+@pytest.mark.parametrize(("path", "idle"), [("/any", [True]), ("/500", [])])
+def test_a_connection_is_given_back_by_what_came_of_it(server, path, idle):
+    """Never before it is known whether another request may have it."""
+
+    async def exchange():
+        target = Upstream(server.url)
+        answer = await target.ask("GET", path.encode(), [(b"host", b"a")], None)
+        assert [chunk async for chunk in _copied(answer, None)]
+        pool = target._transport._pool
+        before = [one.is_idle() for one in pool.connections]
+        await target.end(answer)
+        after = [one.is_idle() for one in pool.connections if not one.has_expired()]
+        await target.close()
+        return before, after
+
+    assert asyncio.run(exchange()) == ([False], idle)
 
 
 def test_an_old_client(server, plain):

@@ -12,7 +12,7 @@ the application's body nor ends the span, and a status that comes with the first
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, Final
@@ -127,7 +127,7 @@ class _Passage:
         self._began_s = perf_counter()
 
     @contextmanager
-    def step(self) -> Iterator[None]:
+    def step(self) -> Generator[None]:
         """Be in the request."""
         token = attach(self._context)
         try:
