@@ -6,11 +6,20 @@ from typing import Final
 
 from grafana.generate import boards, settings
 from grafana.generate.boards import IN_MODEL, IN_SERVICE, WINDOW, Row
+from grafana.generate.experiment_rules import FAILURES, LATENCY, QUALITY, Experiment
 from grafana.generate.model_parts import FAILED_LINK, LINK, VERSION, VERSION_LEGEND, quantiles
 from grafana.generate.names import label
 from grafana.generate.panels import Panel, Query, Spec, graph, heat, number
-from grafana.generate.promql import equals, increase, matches, present, rate, sum_by, vector
-from grafana.generate.variant_tests import CHAMPION, OTHER, p_value
+from grafana.generate.promql import (
+    diagonal,
+    equals,
+    increase,
+    matches,
+    present,
+    rate,
+    sum_by,
+    vector,
+)
 from otelml import semconv, semconv_variants
 
 _LABEL: Final = label(semconv.ML_PREDICTION_LABEL)
@@ -103,17 +112,13 @@ def _results() -> list[Panel]:
     ]
 
 
-def _right(selector: str, by: tuple[str, ...]) -> str:
-    """Return labels that were as predicted: series whose two labels are the same."""
-    cells = sum_by((*by, _ACTUAL, _PREDICTED), selector)
-    rows = sum_by((*by, _ACTUAL), selector)
-    same = f'label_join({rows}, "{_PREDICTED}", "", "{_ACTUAL}")'
-    return f"({cells} and on ({', '.join((*by, _ACTUAL, _PREDICTED))}) {same})"
-
-
 def _quality() -> list[Panel]:
+    both = (present(semconv.ML_LABEL_ACTUAL), present(semconv.ML_LABEL_PREDICTED))
     came = increase(vector(semconv.ML_FEEDBACK, *IN_MODEL), _HOUR)
-    every = sum_by(VERSION, came)
+    classes = increase(vector(semconv.ML_FEEDBACK, *IN_MODEL, *both), _HOUR)
+    every, of_classes = sum_by(VERSION, came), sum_by(VERSION, classes)
+    cells = sum_by((*VERSION, _ACTUAL, _PREDICTED), classes)
+    right = sum_by(VERSION, diagonal(cells, VERSION, _ACTUAL, _PREDICTED))
     return [
         graph(
             Spec(
@@ -122,14 +127,13 @@ def _quality() -> list[Panel]:
                 "percentunit",
                 [
                     Query(
-                        f"({sum_by(VERSION, _right(came, VERSION))} or 0 * {every})\n"
-                        f"/ ({every} > 0)",
+                        f"({right} or 0 * {of_classes})\n/ ({of_classes} > 0)",
                         VERSION_LEGEND,
                     )
                 ],
                 maximum=1,
                 runbooks=("QualityDropped",),
-                empty="no labels",
+                empty="no labels of classes",
             )
         ),
         graph(
@@ -144,16 +148,16 @@ def _quality() -> list[Panel]:
     ]
 
 
-def _test(title: str, description: str, happened: tuple[str, str], of: tuple[str, str]) -> Panel:
+def _test(title: str, meaning: str, experiment: Experiment) -> Panel:
+    p_value = sum_by(VERSION, vector(experiment.p_value, *_IN_PAIR))
     return number(
         Spec(
             title,
-            f"{description} Always valid: below {settings.EXPERIMENT_ALPHA:g} at any time means "
-            "a difference. It looks back "
+            f"{meaning} Always valid: below {settings.EXPERIMENT_ALPHA:g} at any time means a "
+            f"difference. It is 1 below {settings.EXPERIMENT_ROWS} of either, and looks back "
             f"{settings.EXPERIMENT_LOOK_BACK}, which must hold the whole experiment.",
             "none",
-            [Query(p_value(happened, of), VERSION_LEGEND)],
-            limits=((settings.EXPERIMENT_ALPHA, "neutral"),),
+            [Query(p_value, VERSION_LEGEND)],
             width=8,
             height=5,
             maximum=1,
@@ -162,46 +166,22 @@ def _test(title: str, description: str, happened: tuple[str, str], of: tuple[str
     )
 
 
-def _both(*matchers: str) -> tuple[str, str]:
-    """Return the counts of durations since the experiment began: the champion's, the others'."""
-    within = settings.EXPERIMENT_LOOK_BACK
-    champion, others = (
-        increase(vector(_DURATION, *_IN_PAIR, side, *matchers, part="count"), within)
-        for side in (CHAMPION, OTHER)
-    )
-    return champion, others
-
-
 def _tests() -> list[Panel]:
-    every, failed = _both(), _both(present(semconv.ERROR_TYPE))
-    bound = f'le="{settings.SLO_LATENCY_S:g}"'
-    within = settings.EXPERIMENT_LOOK_BACK
-    quick_champion, quick_others = (
-        increase(vector(_DURATION, *_IN_PAIR, side, bound, part="bucket"), within)
-        for side in (CHAMPION, OTHER)
-    )
-    labels_champion, labels_others = (
-        increase(vector(semconv.ML_FEEDBACK, *_IN_PAIR, side), within) for side in (CHAMPION, OTHER)
-    )
-    right = (_right(labels_champion, ()), _right(labels_others, VERSION))
     return [
         _test(
             "Failures differ: p-value",
             "Share of failed predictions of each variant against the champion's.",
-            failed,
-            every,
+            FAILURES,
         ),
         _test(
             "Latency differs: p-value",
             f"Share of predictions within {settings.SLO_LATENCY_S:g} s, against the champion's.",
-            (quick_champion, quick_others),
-            every,
+            LATENCY,
         ),
         _test(
             "Quality differs: p-value",
             "Share of right labels of each variant against the champion's.",
-            right,
-            (labels_champion, labels_others),
+            QUALITY,
         ),
     ]
 
