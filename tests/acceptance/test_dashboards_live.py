@@ -152,8 +152,10 @@ def test_exemplars_lead_to_traces(live, one):
 
 @pytest.mark.parametrize(("dashboard", "name"), ask.variables())
 def test_variable(live, dashboard, name, model_folder):
-    """A variable offers what there is, given the ones before it; of drift, what has a
-    reference; of batch jobs, what has run."""
+    """A variable offers what there is, given the ones before it.
+
+    Of drift, that is what has a reference; of batch jobs, what has run.
+    """
     model = artifact.load(model_folder)
     values, expected = (
         {"service": "price-api", "model": "price"},
