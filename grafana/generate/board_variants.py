@@ -14,6 +14,7 @@ from grafana.generate.promql import (
     diagonal,
     equals,
     increase,
+    known,
     matches,
     present,
     rate,
@@ -33,6 +34,8 @@ _PAIR_LEGEND: Final = (
 )
 _IN_PAIR: Final = IN_MODEL[:3]
 _NO_SHADOW: Final = "no shadow"
+# Of labels without probabilities and confidences there is none.
+_NO_DISTANCE: Final = "no distances"
 _NO_OTHER: Final = "no second variant"
 _DURATION: Final = semconv.ML_PREDICTION_DURATION
 _HOUR: Final = "1h"
@@ -113,7 +116,7 @@ def _results() -> list[Panel]:
 
 
 def _quality() -> list[Panel]:
-    both = (present(semconv.ML_LABEL_ACTUAL), present(semconv.ML_LABEL_PREDICTED))
+    both = (known(semconv.ML_LABEL_ACTUAL), present(semconv.ML_LABEL_PREDICTED))
     came = increase(vector(semconv.ML_FEEDBACK, *IN_MODEL), _HOUR)
     classes = increase(vector(semconv.ML_FEEDBACK, *IN_MODEL, *both), _HOUR)
     every, of_classes = sum_by(VERSION, came), sum_by(VERSION, classes)
@@ -222,7 +225,7 @@ def _shadow() -> list[Panel]:
                 "none",
                 [Query(f"{far}\n/ ({many} > 0)", _PAIR_LEGEND)],
                 width=8,
-                empty=_NO_SHADOW,
+                empty=_NO_DISTANCE,
             )
         ),
         graph(
@@ -250,7 +253,7 @@ def _shadow() -> list[Panel]:
                 "none",
                 [Query(cells, "{{le}}")],
                 width=24,
-                empty=_NO_SHADOW,
+                empty=_NO_DISTANCE,
             ),
             cell_unit="cps",
         ),

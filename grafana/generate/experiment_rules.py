@@ -17,7 +17,7 @@ from typing import Final
 from grafana.generate import settings
 from grafana.generate.drift_rules import MODEL
 from grafana.generate.names import label
-from grafana.generate.promql import diagonal, grown, matches, present, sum_by, vector
+from grafana.generate.promql import diagonal, grown, known, matches, present, sum_by, vector
 from grafana.generate.recorded import Recording
 from otelml import semconv
 
@@ -92,9 +92,10 @@ def _growths() -> list[Recording]:
     bound = f'le="{settings.SLO_LATENCY_S:g}"'
     failed = vector(duration, present(semconv.ERROR_TYPE), part="count")
     cells = f"cell:ml_experiment_labels:growth{_WINDOW}"
+    # Of two labels that are folded nobody knows whether they are the same.
     labels = vector(
         semconv.ML_FEEDBACK,
-        present(semconv.ML_LABEL_ACTUAL),
+        known(semconv.ML_LABEL_ACTUAL),
         present(semconv.ML_LABEL_PREDICTED),
     )
 

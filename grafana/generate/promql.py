@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from grafana.generate.names import label, metric_name
-from otelml.semconv import Metric
+from otelml.semconv import OVERFLOW_VALUE, Metric
 
 __all__ = [
     "added",
@@ -14,6 +14,7 @@ __all__ = [
     "grew",
     "grown",
     "increase",
+    "known",
     "matches",
     "present",
     "quantile",
@@ -43,6 +44,11 @@ def matches(attribute: str, pattern: str) -> str:
 def present(attribute: str) -> str:
     """Return the matcher for series that have an attribute."""
     return f'{label(attribute)}!=""'
+
+
+def known(attribute: str) -> str:
+    """Return the matcher for series that have an attribute which the cap has not folded."""
+    return f'{label(attribute)}!~"{OVERFLOW_VALUE}|"'
 
 
 def rate(selector: str, window: str) -> str:

@@ -67,8 +67,9 @@ def variant(name, rows, happened, *, version="3", replica="a", shape=rising):
     for (actual, predicted), value in cells.items():
         labels = f'{of}, ml_label_actual="{actual}", ml_label_predicted="{predicted}"'
         given.append(series("ml_feedback_total", labels, shape(value)))
-    # A label without classes, as regressions have, is neither right nor wrong.
-    given.append(series("ml_feedback_total", of, shape(1000)))
+    # Neither right nor wrong: a label without classes, as regressions have, and two folded ones.
+    folded = f'{of}, ml_label_actual="_other", ml_label_predicted="_other"'
+    given += [series("ml_feedback_total", each, shape(1000)) for each in (of, folded)]
     return given
 
 
