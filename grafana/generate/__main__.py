@@ -9,12 +9,14 @@ from pathlib import Path
 import click
 
 from grafana.generate import (
+    board_batch,
     board_drift,
     board_model,
     board_overview,
     board_pipeline,
     board_quality,
     board_service,
+    board_variants,
     grafana_files,
     rule_files,
     rule_tests,
@@ -33,6 +35,8 @@ def files() -> dict[str, str]:
         "grafana/dashboards/model.json": board_model.render(),
         "grafana/dashboards/drift.json": board_drift.render(),
         "grafana/dashboards/quality.json": board_quality.render(),
+        "grafana/dashboards/variants.json": board_variants.render(),
+        "grafana/dashboards/batch.json": board_batch.render(),
         "grafana/dashboards/service.json": board_service.render(),
         "grafana/dashboards/pipeline.json": board_pipeline.render(),
         "grafana/provisioning/dashboards/otelml.yaml": grafana_files.dashboard_provider(),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from grafana.generate.names import label, metric_name
-from otelml.semconv import Metric
+from otelml.semconv import OVERFLOW_VALUE, Metric
 
 __all__ = [
     "added",
+    "diagonal",
     "equals",
     "grew",
+    "grown",
     "increase",
+    "known",
     "matches",
     "present",
     "quantile",
@@ -43,6 +46,11 @@ def present(attribute: str) -> str:
     return f'{label(attribute)}!=""'
 
 
+def known(attribute: str) -> str:
+    """Return the matcher for series that have an attribute which the cap has not folded."""
+    return f'{label(attribute)}!~"{OVERFLOW_VALUE}|"'
+
+
 def rate(selector: str, window: str) -> str:
     """Return the increase a second over a window."""
     return f"rate({selector}[{window}])"
@@ -65,11 +73,34 @@ def quantile(share: float, metric: Metric, by: Sequence[str], window: str, *matc
     return f"histogram_quantile({share:g}, {sum_by((*by, 'le'), buckets)})"
 
 
-def added(metric: Metric | str, window: str) -> str:
-    """Return by how much a counter grew over a window, all of it for one that is new since."""
-    counter = vector(metric)
+def grown(counter: str, window: str) -> str:
+    """Return by how much each counter grew over a window, all of it for one that is new since.
+
+    It is new if it was not there for a day: Prometheus itself may have been away.
+    """
     before = f"last_over_time({counter}[1d] offset {window})"
-    return f"sum(({counter} unless {before}) or {increase(counter, window)}) or vector(0)"
+    return f"({counter} unless {before}) or {increase(counter, window)}"
+
+
+def added(metric: Metric | str, window: str) -> str:
+    """Return by how much a counter grew over a window, over all of its series."""
+    return f"sum({grown(vector(metric), window)}) or vector(0)"
+
+
+def diagonal(cells: str, by: Sequence[str], actual: str, predicted: str) -> str:
+    """Keep the cells of a confusion matrix whose labels are the same.
+
+    PromQL compares labels only by matching. A dollar sign would be a variable of Grafana's.
+
+    Args:
+        cells: Counts by ``by`` and both labels.
+        by: Labels that tell the matrices apart.
+        actual: The label of the true class.
+        predicted: That of the predicted class.
+    """
+    rows = sum_by((*by, actual), cells)
+    same = f'label_join({rows}, "{predicted}", "", "{actual}")'
+    return f"({cells} and on ({', '.join((*by, actual, predicted))}) {same})"
 
 
 def grew(metrics: Sequence[Metric | str], by: Sequence[str], window: str) -> str:

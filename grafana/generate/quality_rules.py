@@ -11,7 +11,7 @@ from typing import Final
 
 from grafana.generate.drift_rules import MODEL, WINDOWS
 from grafana.generate.names import label
-from grafana.generate.promql import increase, present, sum_by, vector
+from grafana.generate.promql import diagonal, increase, present, sum_by, vector
 from grafana.generate.recorded import Recording
 from otelml import semconv, semconv_quality
 
@@ -72,10 +72,8 @@ def _by_class(expression: str, attribute: str) -> str:
 
 
 def _right(cells: str) -> str:
-    """Keep the diagonal of the confusion matrix; PromQL compares labels only by matching."""
-    actual, predicted = label(semconv.ML_LABEL_ACTUAL), label(semconv.ML_LABEL_PREDICTED)
-    square = _renamed(sum_by((*MODEL, actual), cells), predicted, actual)
-    return f"({cells} and on ({', '.join(CELL)}) {square})"
+    """Keep the diagonal of the confusion matrix."""
+    return diagonal(cells, MODEL, label(semconv.ML_LABEL_ACTUAL), label(semconv.ML_LABEL_PREDICTED))
 
 
 def _counts(q: Quality) -> list[Recording]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from grafana.generate import drift_rules, foreign, quality_rules, settings
+from grafana.generate import drift_rules, experiment_rules, foreign, quality_rules, settings
 from grafana.generate.names import label
 from grafana.generate.promql import present, quantile, rate, sum_by, vector
 from grafana.generate.recorded import Recording
@@ -146,4 +146,5 @@ def groups() -> dict[str, list[Recording]]:
         "otelml-service-rates": _service(),
         **drift_rules.groups(),
         **quality_rules.groups(),
+        **experiment_rules.groups(),
     }

@@ -39,6 +39,14 @@ TESTS_A_WINDOW: Final = 4
 # as a job that has ended sends nothing more.
 BATCH_LATE_FACTOR: Final = 1.5
 BATCH_LOOK_BACK: Final = "15d"
+# Experiments: the size of difference between shares that a test of two variants looks for, how far
+# back it looks (as far as Prometheus keeps data here), the fewest of each variant of which it says
+# anything, and from which p-value on they differ.
+EXPERIMENT_EFFECT: Final = 0.02
+EXPERIMENT_LOOK_BACK: Final = "15d"
+EXPERIMENT_ROWS: Final = 100
+EXPERIMENT_ALPHA: Final = 0.05
+DISAGREEMENT_HIGH: Final = 0.1
 QUEUE_SHARE_MAX: Final = 0.8
 DISK_SHARE_WARNING: Final = 0.85
 DISK_SHARE_CRITICAL: Final = 0.95
@@ -67,6 +75,7 @@ SLOW_GROUPS: Final = {
     "otelml-drift-1d": "1m",
     "otelml-quality-1h": "1m",
     "otelml-quality-1d": "1m",
+    "otelml-experiments": "1m",
 }
 # How often services export metrics, 15 s by default; a rate spans four of these. Raise it with
 # OTEL_METRIC_EXPORT_INTERVAL, or graphs have gaps.

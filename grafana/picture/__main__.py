@@ -32,6 +32,8 @@ CHOSEN: Final[dict[str, dict[str, str]]] = {
     "model": {"service": "loan-api", "model": "loan"},
     "quality": {"service": "loan-api", "model": "loan"},
     "service": {"service": "loan-api"},
+    "variants": {"service": "price-api", "model": "district"},
+    "batch": {"service": "price-api"},
 }
 QUEUE: Final = (1_000_000, "bytes")
 _CHROMIUM_S: Final = 90

@@ -152,15 +152,18 @@ def test_exemplars_lead_to_traces(live, one):
 
 @pytest.mark.parametrize(("dashboard", "name"), ask.variables())
 def test_variable(live, dashboard, name, model_folder):
-    """A variable offers what there is, given the ones before it; of drift, what has a reference."""
+    """A variable offers what there is, given the ones before it.
+
+    Of drift, that is what has a reference; of batch jobs, what has run.
+    """
     model = artifact.load(model_folder)
     values, expected = (
         {"service": "price-api", "model": "price"},
         {
             "service": [*SERVICES],
             "model": ["district", "price"],
-            "version": ["7"],
-            "variant": ["challenger", "champion"],
+            "version": ["7", "8"],
+            "variant": ["challenger", "champion", "shadow"],
             "instance": ["price-api-1"],
         },
     )
@@ -174,6 +177,8 @@ def test_variable(live, dashboard, name, model_folder):
                 "feature": sorted([*model.reference.features, semconv.FEATURE_PREDICTION]),
             },
         )
+    if dashboard == "batch":
+        expected = {"service": ["price-api"], "job": ["valuation"]}
     query = ask.variables()[dashboard, name]
     offered = ask.variable(live.prometheus, query, values)
     # Confidences are compared once there have been many, also of models without a reference.

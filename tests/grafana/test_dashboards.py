@@ -14,7 +14,16 @@ from grafana.generate.queries import DASHBOARDS, LOGS, fill, panels, queries
 from otelml import semconv
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("drift", "model", "overview", "pipeline", "quality", "service")
+NAMES = (
+    "batch",
+    "drift",
+    "model",
+    "overview",
+    "pipeline",
+    "quality",
+    "service",
+    "variants",
+)
 
 
 def load(name: str) -> dict:
@@ -31,7 +40,7 @@ def runbooks() -> set[str]:
 
 
 def test_the_dashboards():
-    """There are six, each with an identity of its own."""
+    """There are eight, each with an identity of its own."""
     assert {path.stem for path in DASHBOARDS.glob("*.json")} == set(NAMES)
     assert [load(name)["uid"] for name in NAMES] == [f"otelml-{name}" for name in NAMES]
 
@@ -127,7 +136,7 @@ def test_stages_have_their_colours():
 def test_latency_panels_ask_for_exemplars():
     """Slow percentiles lead to traces: on the raw histogram, since rules keep no exemplars."""
     asked = [query for query in queries() if query.exemplars]
-    assert {query.dashboard for query in asked} == {"model", "overview", "service"}
+    assert {query.dashboard for query in asked} == {"model", "overview", "service", "variants"}
     assert all("_bucket" in query.expr for query in asked)
 
 
