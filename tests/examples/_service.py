@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests._processes import ROOT, environment
 from tests.labels._postgresql import free_port
 
 EXAMPLES = ROOT / "examples"
-_START_S, _WAIT_S = 60.0, 30.0
+_TRAIN_S, _START_S, _WAIT_S = 240.0, 120.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,25 @@ class Service:
         folder: The copy that it runs in.
         received: What it sent.
         process: The server.
+        metrics_url: Where Prometheus fetches its metrics.
     """
 
     url: str
     folder: Path
     received: OtlpServer
     process: subprocess.Popen[bytes]
+    metrics_url: str
 
     def get(self, path: str) -> str:
         """Return what a page says."""
         return self._ask(urllib.request.Request(self.url + path))[1]
+
+    def wait(self, holds: Callable[[], object], otherwise: Callable[[], object]) -> None:
+        """Wait until something holds."""
+        end = time.monotonic() + _WAIT_S
+        while not holds():
+            assert time.monotonic() < end, otherwise()
+            time.sleep(0.05)
 
     def post(self, path: str, body: Any = None) -> tuple[int, str, str]:
         """Send JSON; return status, body and the id of the prediction."""
@@ -100,6 +109,18 @@ class Service:
         names = {record.event_name for record in list(self.received.logs)}
         raise AssertionError(f"no event {name}; there are {names}")
 
+    def scraped(self) -> str:
+        """Return the page that Prometheus fetches."""
+        with urllib.request.urlopen(self.metrics_url, timeout=30) as answer:
+            text: str = answer.read().decode()
+        return text
+
+    def model(self) -> dict[str, Any]:
+        """Return what the monitor says of the model."""
+        (model,) = json.loads(self.get("/monitor/status"))["models"]
+        found: dict[str, Any] = model
+        return found
+
     def spans(self, name: str) -> list[Any]:
         """Wait for spans of a name; return those that there are."""
         end = time.monotonic() + _WAIT_S
@@ -118,17 +139,17 @@ def served(example: str, into: Path, **variables: str) -> Iterator[Service]:
         EXAMPLES / example, folder, ignore=shutil.ignore_patterns("build", "__pycache__")
     )
     train, serve = commands(example)
-    port = free_port()
+    port, metrics_port = free_port(), free_port()
     with OtlpServer() as received:
         env = environment(
             **received.environment(),
             OTEL_METRIC_EXPORT_INTERVAL="500",
             OTELML_LOGS_SAMPLE_RATIO="1",
-            OTELML_PROMETHEUS_PORT=str(free_port()),
+            OTELML_PROMETHEUS_PORT=str(metrics_port),
             **variables,
         )
         program = [sys.executable, *train.split()[1:]]
-        subprocess.run(program, cwd=folder, env=env, check=True, timeout=120)
+        subprocess.run(program, cwd=folder, env=env, check=True, timeout=_TRAIN_S)
         words = [word for word in serve.split() if word != "--port" and not word.isdigit()]
         with (into / "log").open("wb") as log:
             process = subprocess.Popen(
@@ -138,7 +159,13 @@ def served(example: str, into: Path, **variables: str) -> Iterator[Service]:
                 stdout=log,
                 stderr=log,
             )
-        service = Service(f"http://127.0.0.1:{port}", folder, received, process)
+        service = Service(
+            f"http://127.0.0.1:{port}",
+            folder,
+            received,
+            process,
+            f"http://127.0.0.1:{metrics_port}/metrics",
+        )
         try:
             _wait_for(service)
             yield service
