@@ -132,13 +132,22 @@ class Service:
 
 
 @contextmanager
-def served(example: str, into: Path, **variables: str) -> Iterator[Service]:
-    """Train an example and start it, both by the commands of its README."""
+def served(
+    example: str, into: Path, serve: str | None = None, **variables: str
+) -> Iterator[Service]:
+    """Train an example and start it, both by the commands of its README.
+
+    Args:
+        example: Its folder.
+        into: Where the copy goes that runs.
+        serve: Another command to serve it, without a port.
+        variables: More of its environment.
+    """
     folder = into / example
     shutil.copytree(
         EXAMPLES / example, folder, ignore=shutil.ignore_patterns("build", "__pycache__")
     )
-    train, serve = commands(example)
+    train, of_readme = commands(example)
     port, metrics_port = free_port(), free_port()
     with OtlpServer() as received:
         env = environment(
@@ -150,7 +159,9 @@ def served(example: str, into: Path, **variables: str) -> Iterator[Service]:
         )
         program = [sys.executable, *train.split()[1:]]
         subprocess.run(program, cwd=folder, env=env, check=True, timeout=_TRAIN_S)
-        words = [word for word in serve.split() if word != "--port" and not word.isdigit()]
+        words = [
+            word for word in (serve or of_readme).split() if word != "--port" and not word.isdigit()
+        ]
         with (into / "log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", *words, "--port", str(port)],

@@ -314,7 +314,7 @@ def test_e8_manifests_fit_the_service():
 @pytest.mark.stack
 @pytest.mark.parametrize("overlay", ["kind", "minikube"])
 def test_e8_manifests_are_valid(overlay, tmp_path):
-    """kustomize builds them on top of the whole stack, without the demo; kubeconform takes all."""
+    """Kustomize builds them on top of the whole stack, without the demo; kubeconform takes all."""
     from tests.kubernetes._tools import conform, kustomize, resources
 
     text = kustomize(f"../../examples/loan_refinancing/kubernetes/{overlay}")
