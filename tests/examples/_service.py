@@ -35,6 +35,7 @@ class Service:
         received: What it sent.
         process: The server.
         metrics_url: Where Prometheus fetches its metrics.
+        token: Sent with each request; empty for none.
     """
 
     url: str
@@ -42,10 +43,11 @@ class Service:
     received: OtlpServer
     process: subprocess.Popen[bytes]
     metrics_url: str
+    token: str = ""
 
-    def get(self, path: str) -> str:
+    def get(self, path: str, accept: str = "application/json") -> str:
         """Return what a page says."""
-        return self._ask(urllib.request.Request(self.url + path))[1]
+        return self._ask(urllib.request.Request(self.url + path, headers={"Accept": accept}))[1]
 
     def wait(self, holds: Callable[[], object], otherwise: Callable[[], object]) -> None:
         """Wait until something holds."""
@@ -66,8 +68,10 @@ class Service:
         return self._ask(urllib.request.Request(self.url + path, data))
 
     def _ask(self, request: urllib.request.Request) -> tuple[int, str, str]:
+        if self.token:
+            request.add_header("Authorization", f"Bearer {self.token}")
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 sent = answer.headers.get("X-Prediction-Id", "")
                 return answer.status, answer.read().decode(), sent
         except urllib.error.HTTPError as error:
@@ -115,11 +119,15 @@ class Service:
             text: str = answer.read().decode()
         return text
 
-    def model(self) -> dict[str, Any]:
-        """Return what the monitor says of the model."""
-        (model,) = json.loads(self.get("/monitor/status"))["models"]
-        found: dict[str, Any] = model
-        return found
+    def monitored(self, model: str, path: str = "/monitor/status") -> dict[str, Any]:
+        """Return what the monitor says of a model."""
+        (found,) = [m for m in json.loads(self.get(path))["models"] if m["model"] == model]
+        return dict(found)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the JSON lines that it has written to stdout."""
+        text = (self.folder.parent / "log").read_text(errors="replace")
+        return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
     def spans(self, name: str) -> list[Any]:
         """Wait for spans of a name; return those that there are."""
@@ -154,6 +162,7 @@ def served(
             **received.environment(),
             OTEL_METRIC_EXPORT_INTERVAL="500",
             OTELML_LOGS_SAMPLE_RATIO="1",
+            OMP_NUM_THREADS="1",  # or its threads spin where cores are few
             OTELML_PROMETHEUS_PORT=str(metrics_port),
             **variables,
         )
@@ -176,6 +185,7 @@ def served(
             received,
             process,
             f"http://127.0.0.1:{metrics_port}/metrics",
+            variables.get("OTELML_ADMIN_TOKEN", ""),
         )
         try:
             _wait_for(service)
