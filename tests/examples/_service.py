@@ -158,14 +158,13 @@ def served(
     train, of_readme = commands(example)
     port, metrics_port = free_port(), free_port()
     with OtlpServer() as received:
-        env = environment(
-            **received.environment(),
-            OTEL_METRIC_EXPORT_INTERVAL="500",
-            OTELML_LOGS_SAMPLE_RATIO="1",
-            OMP_NUM_THREADS="1",  # or its threads spin where cores are few
-            OTELML_PROMETHEUS_PORT=str(metrics_port),
-            **variables,
-        )
+        own = {
+            "OTEL_METRIC_EXPORT_INTERVAL": "500",
+            "OTELML_LOGS_SAMPLE_RATIO": "1",
+            "OMP_NUM_THREADS": "1",  # or its threads spin where cores are few
+            "OTELML_PROMETHEUS_PORT": str(metrics_port),
+        }
+        env = environment(**{**received.environment(), **own, **variables})
         program = [sys.executable, *train.split()[1:]]
         subprocess.run(program, cwd=folder, env=env, check=True, timeout=_TRAIN_S)
         words = [
