@@ -19,22 +19,12 @@ from opentelemetry import metrics
 import otelml
 import otelml.flask
 from otelml import drift
-from otelml.config import (
-    DriftOptions,
-    FeedbackOptions,
-    KafkaLabels,
-    LabelsFrom,
-    MetricOptions,
-    RestLabels,
-    RetrainingOptions,
-    SqlLabels,
-)
+from otelml.config import FeedbackOptions, KafkaLabels, RestLabels, SqlLabels
 
 FOLDER = Path(__file__).parent / "build"
-NEVER = (math.inf, math.inf)
 
 
-def _labels() -> Iterator[LabelsFrom]:
+def _labels() -> Iterator[SqlLabels | RestLabels | KafkaLabels]:
     """Yield where it becomes known what became of a loan; each by the application's number."""
     every = os.environ.get("LABELS_EVERY", "1m")
     yield SqlLabels(
@@ -54,31 +44,17 @@ def _labels() -> Iterator[LabelsFrom]:
         yield KafkaLabels(name="bus", brokers=brokers, topic="outcomes", fields=fields)
 
 
-otelml.init(
+otelml.init(  # the rest is in pyproject.toml
     "refinancing-api",
-    model="refinancing",
-    model_version="1",
-    reference=FOLDER / "reference.json",
-    metrics=MetricOptions(prometheus=True),
     feedback=FeedbackOptions(
         positive="approved",
         store=os.environ.get("OTELML_FEEDBACK_STORE", f"sqlite:///{FOLDER}/labels.db"),
         sources=tuple(_labels()),
         trust=("core", "bus", "bureau", "review", "api"),
+        mature_after=os.environ.get("LABELS_COMPLETE_AFTER", "90d"),
         review_below=0.7,
         review_features=("income", "credit_score", "debt_to_income", "late_payments"),
     ),
-    drift=DriftOptions(
-        verdict="thresholds",
-        # KL alone decides, by its bands of 0.1 and 0.5.
-        thresholds=dict.fromkeys(("psi", "js", "wasserstein"), NEVER),
-        self_reference_rows=300,  # what the first answers were is what later ones are compared with
-        clear_after=1,
-        retraining=RetrainingOptions(
-            rules=("drift and quality and age",), state=str(FOLDER / "retraining.db")
-        ),
-    ),
-    privacy="internal",  # a gauge of each feature, and reviewers see four of them
 )
 
 app = flask.Flask(__name__)

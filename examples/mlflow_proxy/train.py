@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import mlflow.sklearn
+from mlflow.models import infer_signature
 from sklearn.datasets import load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -30,7 +31,11 @@ def main() -> None:
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(train, train_names)
     shutil.rmtree(FOLDER / "model", ignore_errors=True)
     mlflow.sklearn.save_model(
-        model, FOLDER / "model", input_example=train[:1], pip_requirements=["scikit-learn"]
+        model,
+        FOLDER / "model",
+        signature=infer_signature(train, model.predict(train)),
+        serialization_format="cloudpickle",
+        pip_requirements=["scikit-learn"],
     )
     reference = Reference.from_data(rows, predictions=model.predict(rows))
     reference.with_quality(held_out_names, model.predict(held_out)).save(FOLDER / "reference.json")

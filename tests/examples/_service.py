@@ -162,7 +162,7 @@ def served(
             "OTEL_METRIC_EXPORT_INTERVAL": "500",
             "OTELML_LOGS_SAMPLE_RATIO": "1",
             "OMP_NUM_THREADS": "1",  # or its threads spin where cores are few
-            "OTELML_PROMETHEUS_PORT": str(metrics_port),
+            "OTEL_EXPORTER_PROMETHEUS_PORT": str(metrics_port),
         }
         env = environment(**{**received.environment(), **own, **variables})
         program = [sys.executable, *train.split()[1:]]

@@ -74,7 +74,7 @@ def test_c1_unsure_predictions_are_logged_with_features(service):
     service.event("ml.prediction")
     unsure = [
         line for line in service.lines()
-        if line.get("event.name") == "ml.prediction"
+        if line.get("event_name") == "ml.prediction"
         and line.get("ml.prediction.confidence", 1) < 0.6
     ]  # fmt: skip
     assert unsure
@@ -92,7 +92,7 @@ def test_c6_stages_and_json_logs(service):
         if span.parent_span_id == predicted.span_id
     }  # fmt: skip
     assert {"feature_extraction", "inference", "post_processing"} <= below
-    line = next(one for one in service.lines() if one.get("event.name") == "ml.prediction")
+    line = next(one for one in service.lines() if one.get("event_name") == "ml.prediction")
     assert {"ml.prediction.label", "trace_id", "span_id"} <= set(line)
 
 

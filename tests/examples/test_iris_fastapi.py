@@ -104,7 +104,7 @@ def test_d4_d5_dashboards_have_numbers_and_logs_levels(service):
     service.event("ml.drift.detected")
     levels = {record.severity_text for record in list(service.received.logs)}
     assert {"INFO", "WARN"} <= levels or {"INFO", "WARNING"} <= levels, levels
-    line = next(one for one in service.lines() if one.get("event.name") == "ml.drift.detected")
+    line = next(one for one in service.lines() if one.get("event_name") == "ml.drift.detected")
     assert {str(value) for value in line.values()} & {"WARNING", "WARN", "ERROR"}
 
 

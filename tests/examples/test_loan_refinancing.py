@@ -92,7 +92,7 @@ def bank(tmp_path_factory):
         KAFKA_BROKERS=f"{broker.host}:{broker.port}",
         OTELML_DRIFT_EVERY="0.5s",
         OTELML_DRIFT_WINDOW_ROWS="100",
-        OTELML_FEEDBACK_MATURE_AFTER="0.3s",
+        LABELS_COMPLETE_AFTER="0.3s",
         OTELML_TRAINED_AT="2020-01-01T00:00:00Z",
         OTELML_RETRAINING_WEBHOOK=receiver.url,
         OTELML_RETRAINING_SECRET=KEY,
@@ -176,7 +176,11 @@ def test_e6_labels_from_everywhere(bank):
 def test_e6_a_reviewer_decides(bank):
     """The reviewer's page: unsure decisions, with features; who decided and when is kept."""
     service = bank.service
-    while not (ids := re.findall('name="prediction_id" value="([^"]+)"', service.get("/review"))):
+    while not (
+        ids := re.findall(
+            'name="prediction_id" value="([^"]+)"', service.get("/review?reviewer=kim", "text/html")
+        )
+    ):
         bank.ask()
     form = {"prediction_id": unescape(ids[0]), "actual": "approved", "reviewer": "kim"}
     request = urllib.request.Request(
