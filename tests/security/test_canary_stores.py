@@ -18,7 +18,7 @@ from tests.acceptance._stores import eventually, get
 from tests.security._doors import NUMBERS, REDACTED, SERVICE, TEXTS, found, table
 from tests.security.conftest import STORES, free_ports
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(1200)]
 LEVELS = ("private", "internal", "open")
 # What the words of an exception, whole at the other levels, may hold: see docs/privacy.md.
 NEVER = {
@@ -31,6 +31,7 @@ def _serve(level: str, endpoint: str, labels: Path) -> str:
     """Run the service to its end; return what its own endpoints said."""
     code, out, err = run(
         SERVICE,
+        180,
         CANARIES=json.dumps([level, NUMBERS, TEXTS]),
         NAME=f"canary-{level}",
         LABELS=f"sqlite:///{labels}",
