@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
@@ -54,9 +54,9 @@ def main(argv: list[str]) -> None:
         (OneHotEncoder(sparse_output=False), ["contract"]), remainder="passthrough"
     )
     features, answers = train.drop(columns=["churned", "value"]), ["churned", "value"]
-    model = make_pipeline(columns, RandomForestClassifier(60, max_depth=8, random_state=0))
+    model = make_pipeline(columns, GradientBoostingClassifier(n_estimators=60, random_state=0))
     model.fit(features, train["churned"])
-    value_model = make_pipeline(columns, RandomForestRegressor(30, max_depth=8, random_state=0))
+    value_model = make_pipeline(columns, GradientBoostingRegressor(n_estimators=30, random_state=0))
     value_model.fit(features, train["value"])
     for name, fitted in (("model", model), ("value", value_model)):
         joblib.dump(fitted, FOLDER / f"{name}.joblib")

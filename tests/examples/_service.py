@@ -22,7 +22,7 @@ from tests._processes import ROOT, environment
 from tests.labels._postgresql import free_port
 
 EXAMPLES = ROOT / "examples"
-_TRAIN_S, _START_S, _WAIT_S = 240.0, 120.0, 60.0
+_TRAIN_S, _START_S, _WAIT_S = 120.0, 60.0, 30.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Service:
         if self.token:
             request.add_header("Authorization", f"Bearer {self.token}")
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 sent = answer.headers.get("X-Prediction-Id", "")
                 return answer.status, answer.read().decode(), sent
         except urllib.error.HTTPError as error:

@@ -52,6 +52,14 @@ class Bank:
         assert status == 200, body
         return sent["application"], row, json.loads(body)
 
+    def ask_known(self):
+        """Send the next application; wait until labels by its number find its prediction."""
+        asked = self.ask()
+        store = LabelStore(f"sqlite:///{self.service.folder}/build/labels.db")
+        self.service.wait(lambda: store.find_many([asked[0]]), lambda: f"{asked[0]} is not known")
+        store.close()
+        return asked
+
     def tell(self, answer, actual):
         """Send a label by the prediction's id."""
         body = {"prediction_id": answer["prediction_id"], "actual": actual}
@@ -143,26 +151,26 @@ def test_e3_latency_classes_errors_and_a_gauge_a_feature(bank):
 def test_e6_labels_from_everywhere(bank):
     """Labels from a database, an API, Kafka, a nightly batch, a reviewer; the most trusted counts."""
     service = bank.service
-    number, _, answer = bank.ask()
+    number, _, answer = bank.ask_known()
     bank.know(number, answer["decision"])
     bank.labelled("core")
-    number, _, answer = bank.ask()
+    number, _, answer = bank.ask_known()
     bank.api.rows.append({"application": number, "outcome": answer["decision"]})
     bank.labelled("bureau")
-    number, _, answer = bank.ask()
+    number, _, answer = bank.ask_known()
     message = {"application": number, "outcome": answer["decision"]}
     bank.kafka.produce("outcomes", json.dumps(message).encode())
     assert bank.kafka.flush(30) == 0
     bank.labelled("bus")
     # The database is trusted more than the bureau that said otherwise.
-    number, _, answer = bank.ask()
+    number, _, answer = bank.ask_known()
     bank.api.rows.append({"application": number, "outcome": OTHER[answer["decision"]]})
     bank.labelled("bureau", 2)
     bank.know(number, answer["decision"])
     differs = {"ml__feedback__decided_by": "core"}
     assert service.value("ml.feedback.disagreements", **differs) == 1
     # A nightly batch, from the command line.
-    number, _, answer = bank.ask()
+    number, _, answer = bank.ask_known()
     with (service.folder / "labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["key", "actual"], [number, answer["decision"]]])
     store = f"sqlite:///{service.folder}/build/labels.db"
