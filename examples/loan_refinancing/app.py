@@ -27,13 +27,10 @@ FOLDER = Path(__file__).parent / "build"
 def _labels() -> Iterator[SqlLabels | RestLabels | KafkaLabels]:
     """Yield where it becomes known what became of a loan; each by the application's number."""
     every = os.environ.get("LABELS_EVERY", "1m")
-    yield SqlLabels(
-        name="core",
-        url=os.environ.get("CORE_DATABASE", f"sqlite:///{FOLDER}/warehouse.db"),
-        query="SELECT application AS key, outcome AS actual, known_at FROM outcomes",
-        watermark="known_at",
-        every=every,
-    )
+    table = FOLDER / "warehouse.db"  # not there where the rows came from BigQuery
+    if url := os.environ.get("CORE_DATABASE", f"sqlite:///{table}" if table.exists() else ""):
+        query = "SELECT application AS key, outcome AS actual, known_at FROM outcomes"
+        yield SqlLabels(name="core", url=url, query=query, watermark="known_at", every=every)
     if url := os.environ.get("BUREAU_URL"):
         fields = {"key": "application", "actual": "outcome"}
         yield RestLabels(

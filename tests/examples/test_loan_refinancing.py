@@ -205,6 +205,7 @@ def test_e6_a_reviewer_decides(bank):
     assert (label.actual, label.reviewer) == ("approved", "kim")
 
 
+@pytest.mark.slow
 def test_e4_accuracy_of_the_last_hundred(bank):
     """Accuracy of the last 100 labelled predictions: older ones do not count."""
     for i in range(100):
@@ -215,6 +216,7 @@ def test_e4_accuracy_of_the_last_hundred(bank):
     check_alerts(bank.service, "QualityDropped", "QualityLow", "LabelsLate")
 
 
+@pytest.mark.slow
 def test_e2_same_applicants_are_no_drift(bank):
     """KL, p-value by bootstrap, detected flag of each feature; the bands; the decisions."""
     for _ in range(350):
@@ -234,6 +236,7 @@ def test_e2_same_applicants_are_no_drift(bank):
     assert bank.receiver.requests == []
 
 
+@pytest.mark.slow
 def test_e7_drift_and_falling_accuracy_retrain(bank):
     """Max KL above 0.5, accuracy declining, a week since training; root cause; accuracy by band."""
 
