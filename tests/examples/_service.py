@@ -140,6 +140,20 @@ class Service:
         )
         return found
 
+    def trace(self, name: str, *others: str) -> Any:
+        """Wait for a span whose trace has spans of other names too; return it."""
+        span = self.spans(name)[0]
+
+        def missing() -> set[str]:
+            of_trace = [one for one in list(self.received.spans) if one.trace_id == span.trace_id]
+            return {*others} - {one.name for one in of_trace}
+
+        self.wait(lambda: not missing(), lambda: f"the trace of {name} has no {missing()}")
+        return span
+
+
+STAGES = ("feature_extraction", "inference", "post_processing")
+
 
 @contextmanager
 def served(
@@ -161,7 +175,7 @@ def served(
     port, metrics_port = free_port(), free_port()
     with OtlpServer() as received:
         own = {
-            "OTEL_METRIC_EXPORT_INTERVAL": "500",
+            "OTEL_METRIC_EXPORT_INTERVAL": "1000",
             "OTELML_LOGS_SAMPLE_RATIO": "1",
             "OMP_NUM_THREADS": "1",  # or its threads spin where cores are few
             "OTEL_EXPORTER_PROMETHEUS_PORT": str(metrics_port),

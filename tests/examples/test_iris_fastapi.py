@@ -14,7 +14,7 @@ import pytest
 
 from tests._processes import environment
 from tests.examples._alerts import check_alerts, sent_by
-from tests.examples._service import EXAMPLES, served
+from tests.examples._service import EXAMPLES, STAGES, served
 
 NAMES = ("sepal_length", "sepal_width", "petal_length", "petal_width")
 TOKEN = "a token of the test"
@@ -43,10 +43,7 @@ def test_d1_prediction_has_id_stages_and_docs(service):
     assert (status, told["species"]) == (200, "setosa")
     assert told["confidence"] > 0.9
     assert prediction_id
-    trace = service.spans("predict iris")[0].trace_id
-    service.spans("post_processing")
-    named = {span.name for span in list(service.received.spans) if span.trace_id == trace}
-    assert {"POST /predict", "feature_extraction", "inference", "post_processing"} <= named
+    service.trace("predict iris", "POST /predict", *STAGES)
     assert service.value("ml.predictions", ml__prediction__label="setosa") >= 1
     assert service.point("http.server.request.duration", http__route="/predict").count >= 1
     assert service.event("ml.prediction")["ml.model.name"] == "iris"

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.examples._alerts import check_alerts
-from tests.examples._service import EXAMPLES, served
+from tests.examples._service import EXAMPLES, STAGES, served
 
 GOOD = {"income": 60_000, "credit_score": 760, "loan_amount": 9_000}
 BAD = {"income": 20_000, "credit_score": 420, "loan_amount": 40_000}
@@ -37,9 +37,7 @@ def test_a1_a3_form_predicts_in_three_stages(service):
     assert service.form("/predict", income="much")[0] == 400
     assert service.value("ml.predictions", ml__prediction__label="approved") >= 1
     assert service.point("ml.prediction.duration", ml__model__name="loan").count >= 2
-    (trace,) = {span.trace_id for span in service.spans("predict loan")[:1]}
-    of_trace = {span.name for span in list(service.received.spans) if span.trace_id == trace}
-    assert {"POST /predict", "inference", "feature_extraction"} <= of_trace, of_trace
+    service.trace("predict loan", "POST /predict", *STAGES)
     refused = {"http__route": "/predict", "http__response__status_code": 400}
     assert service.point("http.server.request.duration", **refused).count == 1
 
