@@ -55,7 +55,7 @@ class Service:
         end = time.monotonic() + _WAIT_S
         while not (found := holds()):
             assert time.monotonic() < end, otherwise()
-            time.sleep(0.05)
+            time.sleep(0.2)  # a look at all that was sent takes time of the service's own
         return found
 
     def post(self, path: str, body: Any = None) -> tuple[int, str, str]:

@@ -10,6 +10,8 @@ from examples.churn.train import customers
 from tests.examples._alerts import check_alerts
 from tests.examples._service import STAGES, served
 
+pytestmark = pytest.mark.slow
+
 CHURN = {"ml__model__name": "churn", "ml__model__version": "1"}
 RECENT = {"ml__quality__window": "100", "ml__quality__estimated": "false"}
 
@@ -101,7 +103,6 @@ def test_c2_values_and_a_metric_of_the_business(service):
     assert service.value("churn.revenue_at_risk") > 0
 
 
-@pytest.mark.slow
 def test_c3_same_customers_are_no_drift(service):
     """KS and chi-squared with p-value and severity, PSI: beside the training data."""
     send(service, customers(150, seed=5))
@@ -127,7 +128,6 @@ def test_c7_c8_cost_cpu_and_memory(service):
     check_alerts(service, "PredictionCostHigh", "ProcessCpuHigh")
 
 
-@pytest.mark.slow
 def test_c4_c5_drift_of_a_critical_feature_retrains_once(service):
     """Detected, with its reason; more of them leave; ``train.py`` runs once."""
     model = service.folder / "build" / "model.joblib"
@@ -143,6 +143,7 @@ def test_c4_c5_drift_of_a_critical_feature_retrains_once(service):
     of = {"ml__feature__name": "prediction", "ml__drift__method": "rate_change", **CHURN}
     assert abs(service.value("ml.drift.statistic", **of)) > 0.1
     check_alerts(service, "CriticalFeatureDrifted", "DriftDetected", "PredictionRateChanged")
+    assert "monthly_charge" in service.get("/monitor/report")
     assert "critical" in str(service.event("ml.retraining.recommended"))
     service.wait(lambda: model.stat().st_mtime_ns != before, lambda: "train.py was not run")
     told = json.loads(service.get("/monitor/retraining"))

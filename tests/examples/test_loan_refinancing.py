@@ -30,7 +30,7 @@ from tests.examples._service import EXAMPLES, STAGES, served
 from tests.labels._api import Api
 from tests.retraining._receiver import Receiver
 
-KEY = "whsec_MzBhbnlieXRlc29meW91cm93bg=="
+KEY = "a key of the test, longer than what is too short"
 OTHER = {"approved": "rejected", "rejected": "approved"}
 
 
@@ -109,6 +109,7 @@ def bank(tmp_path_factory):
         yield Bank(service, api, kafka, receiver)
 
 
+@pytest.mark.slow
 def test_e1_twelve_features_feedback_health_and_a_second_port(bank):
     """12 features; ``POST /predict``, ``/feedback`` by id, ``/health``; metrics on a second port."""
     assert len(train.NAMES) == 12
@@ -123,6 +124,7 @@ def test_e1_twelve_features_feedback_health_and_a_second_port(bank):
     assert told.links[0].span_id == predicted.span_id
 
 
+@pytest.mark.slow
 def test_e3_latency_classes_errors_and_a_gauge_a_feature(bank):
     """Latency, values, by class, requests, successes, errors; a gauge per feature."""
     while len({bank.ask()[2]["decision"] for _ in range(5)}) < 2:
@@ -138,13 +140,15 @@ def test_e3_latency_classes_errors_and_a_gauge_a_feature(bank):
         of_route = {"http__route": "/predict", "http__response__status_code": code}
         assert bank.service.point("http.server.request.duration", **of_route).count >= 1
     for name in train.NAMES:
-        bank.service.point("ml.feature.last", ml__feature__name=name)
+        for gauge in ("ml.feature.last", "ml.feature.mean"):
+            bank.service.point(gauge, ml__feature__name=name)
     assert bank.service.event("ml.prediction")["ml.model.version"] == "1"
     check_alerts(
         bank.service, "PredictionLatencyHigh", "PredictionFailureRateHigh", "HttpFailureRateHigh"
     )
 
 
+@pytest.mark.slow
 def test_e6_labels_from_everywhere(bank):
     """Labels from a database, an API, Kafka, a nightly batch, a reviewer; the most trusted counts."""
     service = bank.service
@@ -178,6 +182,7 @@ def test_e6_labels_from_everywhere(bank):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_e6_a_reviewer_decides(bank):
     """The reviewer's page: unsure decisions, with features; who decided and when is kept."""
     service = bank.service
@@ -260,10 +265,12 @@ def test_e7_drift_and_falling_accuracy_retrain(bank):
     of_decisions = {"ml__feature__name": "prediction", "ml__drift__method": "kl"}
     assert bank.service.value("ml.drift.statistic", **of_decisions) > 0.1
     assert bank.service.value("ml.feature.importance", **of) > 0
+    assert bank.service.value("ml.quality.loss", ml__quality__metric="accuracy") > 0.05
     assert 0 <= bank.service.value("ml.quality.by_bin", **of) <= 1
     assert "debt_to_income" in str(bank.service.event("ml.drift.detected"))
     assert "age" in str(bank.service.event("ml.retraining.recommended"))
     bank.service.until(1, "ml.retraining.recommended")
+    assert "debt_to_income" in bank.service.get("/monitor/report")
     found = json.loads(bank.service.get("/drift"))["features"]["debt_to_income"]
     assert found["detected"]
     assert found["kl"] > 0.1

@@ -50,6 +50,7 @@ def send(proxy, wines, count=1):
     return proxy.post("/invocations", body)
 
 
+@pytest.mark.slow
 def test_b1_dataframe_split_is_passed_on(proxy, server, wines):
     """``dataframe_split`` goes to the model server, its answer comes back; one trace spans both."""
     status, body, prediction_id = send(proxy, wines, 3)
@@ -63,6 +64,7 @@ def test_b1_dataframe_split_is_passed_on(proxy, server, wines):
     assert sorted(below) == sorted(STAGES)
 
 
+@pytest.mark.slow
 def test_b2_requests_durations_active_successes_failures(proxy, server, wines):
     """Requests, duration histogram, throughput, active requests, success and failure totals."""
     send(proxy, wines)
@@ -86,6 +88,7 @@ def test_b2_requests_durations_active_successes_failures(proxy, server, wines):
     assert proxy.event("ml.prediction")["ml.model.name"] == "wine"
 
 
+@pytest.mark.slow
 def test_b3_cpu_memory_and_disk(proxy):
     """CPU, RAM, memory, disk: of the process and of the machine."""
     for name in (
@@ -95,6 +98,7 @@ def test_b3_cpu_memory_and_disk(proxy):
         assert proxy.value(name) >= 0
 
 
+@pytest.mark.slow
 def test_b4_a_client_that_sends_rows(proxy, server):
     """The client sends every wine, and says how long answers took."""
     command = re.search(r"^\$ otelml (predict .+)$", README, re.MULTILINE)[1]
@@ -110,7 +114,7 @@ def test_b4_a_client_that_sends_rows(proxy, server):
         assert len(server.seen) - before == len(file.readlines()) - 1
 
 
-def test_b4_dashboards_show_it(proxy):
+def test_b4_dashboards_show_it():
     """The dashboards that the README names ask for what the proxy sends."""
     asked = {
         "overview": ("ml_prediction_duration_seconds",),
@@ -123,6 +127,7 @@ def test_b4_dashboards_show_it(proxy):
         assert [one for one in series if one not in text] == [], name
 
 
+@pytest.mark.slow
 def test_drift_of_each_column(proxy, wines):
     """Columns of ``dataframe_split`` are features with drift."""
     columns, rows = wines
@@ -147,6 +152,7 @@ RULES = {
 }
 
 
+@pytest.mark.slow
 def test_b5_alerts_for_cpu_latency_and_failures(proxy):
     """CPU > 80 % for 1 min, p95 > 2 s, failures > 10 %: each from what the proxy sends."""
     groups = yaml.safe_load((ROOT / "prometheus/rules/alerts.yml").read_text())["groups"]
