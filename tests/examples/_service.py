@@ -112,7 +112,9 @@ class Service:
         """Wait for a log event; return its attributes."""
         found = self.wait(
             lambda: [one for one in list(self.received.logs) if one.event_name == name],
-            lambda: f"no {name}; there are { {one.event_name for one in self.received.logs} }",
+            lambda: (
+                f"no {name}; there are { {one.event_name for one in list(self.received.logs)} }"
+            ),
         )
         return {pair.key: _value(pair.value) for pair in found[0].attributes}
 

@@ -81,8 +81,7 @@ def test_b2_requests_durations_active_successes_failures(proxy, server, wines):
     proxy.until(0, "ml.prediction.active", **MODEL)
     assert proxy.point("ml.prediction.duration", **MODEL).count >= 1
     assert proxy.value("ml.predictions", error__type="500", **MODEL) == 1
-    named = [proxy.value("ml.predictions", ml__prediction__label="barolo", **MODEL)]
-    assert named[0] >= 1
+    assert proxy.value("ml.predictions", ml__prediction__label="barolo", **MODEL) >= 1
     for stage in STAGES:
         assert proxy.point("ml.stage.duration", ml__stage__name=stage).count >= 1
     assert proxy.event("ml.prediction")["ml.model.name"] == "wine"
