@@ -25,7 +25,7 @@ def mailbox_and_stack(tmp_path_factory):
     account = make_account(folder, "otelml", "correct horse")
     with Mailbox(account) as mailbox:
         environment = settings(mailbox, account, folder)
-        ports = free_ports(28000)
+        ports = free_ports(11000)  # below those that the system gives to clients
         with Stack(folder / "stack", ports, engines=_ENGINES, environment=environment) as stack:
             hurry(stack)
             yield mailbox, stack
