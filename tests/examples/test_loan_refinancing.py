@@ -329,6 +329,10 @@ def test_e8_manifests_fit_the_service():
     made = [f"--from-literal={name}=" in readme or f"--from-file={name}=" in readme
             for name in ("bigquery", "table")]  # fmt: skip
     assert all(made)
+    secrets = [v["valueFrom"].get("secretKeyRef", {}) for v in container["env"] if "valueFrom" in v]
+    optional = [one["key"] for one in secrets if one.get("optional")]
+    assert optional == ["labels", "outcomes"]
+    assert [key for key in optional if f"`{key}`" not in readme] == []
 
 
 @pytest.mark.stack
