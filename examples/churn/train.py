@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
@@ -23,7 +23,7 @@ COUNT = 8_000
 
 
 def customers(count: int, seed: int) -> pd.DataFrame:
-    """Return customers with what they did: ``churned`` is ``yes`` or ``no``."""
+    """Return customers: whether they ``churned``, ``yes`` or ``no``, and what they paid since."""
     rng = np.random.default_rng(seed)
     contract = rng.choice(CONTRACTS, count, p=(0.55, 0.25, 0.2))
     tenure = rng.gamma(2.0, 14.0, count).round()
@@ -40,6 +40,7 @@ def customers(count: int, seed: int) -> pd.DataFrame:
             "support_calls": calls.astype(float),
             "contract": contract,
             "churned": churned,
+            "value": (charge * rng.gamma(3.0, np.where(churned == "yes", 1, 8))).round(2),
         }
     )
 
@@ -52,16 +53,18 @@ def main(argv: list[str]) -> None:
     columns = make_column_transformer(
         (OneHotEncoder(sparse_output=False), ["contract"]), remainder="passthrough"
     )
-    model = make_pipeline(columns, RandomForestClassifier(60, max_depth=8, random_state=0))
-    model.fit(train.drop(columns="churned"), train["churned"])
-    joblib.dump(model, FOLDER / "model.joblib")
-    digest = hashlib.sha256((FOLDER / "model.joblib").read_bytes()).hexdigest()
-    (FOLDER / "model.sha256").write_text(digest)
-    features, truth = held_out.drop(columns="churned"), held_out["churned"]
-    said = model.predict(features)
-    reference = Reference.from_data(
-        train.drop(columns="churned"), predictions=model.predict(train.drop(columns="churned"))
-    ).with_quality(truth, said)
+    features, answers = train.drop(columns=["churned", "value"]), ["churned", "value"]
+    model = make_pipeline(columns, GradientBoostingClassifier(n_estimators=60, random_state=0))
+    model.fit(features, train["churned"])
+    value_model = make_pipeline(columns, GradientBoostingRegressor(n_estimators=30, random_state=0))
+    value_model.fit(features, train["value"])
+    for name, fitted in (("model", model), ("value", value_model)):
+        joblib.dump(fitted, FOLDER / f"{name}.joblib")
+        digest = hashlib.sha256((FOLDER / f"{name}.joblib").read_bytes()).hexdigest()
+        (FOLDER / f"{name}.sha256").write_text(digest)
+    said, truth = model.predict(held_out.drop(columns=answers)), held_out["churned"]
+    reference = Reference.from_data(features, predictions=model.predict(features))
+    reference = reference.with_quality(truth, said)
     reference.save(FOLDER / "reference.json")
     print(f"trained on {len(train)} customers, right on {np.mean(said == truth):.0%}")
 

@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from otelml.labels.sources import Batch, Reader, Stop
 
 _LEASE_S = 10.0
-_OWNER: ProcessState[tuple[int, str]] = ProcessState((0, ""))
+_OWNERS: ProcessState[dict[int, str]] = ProcessState({})  # by process: a child's is another
 
 
 def owner() -> str:
     """Return what names this process in the store: host, process, its start, a random word."""
     pid = os.getpid()
-    known, text = _OWNER.value
-    if known != pid:
+    if pid not in _OWNERS.value:
         started = int(psutil.Process(pid).create_time())
         text = f"{socket.gethostname()[:100]}/{pid}/{started}/{secrets.token_hex(4)}"
-        _OWNER.value = (pid, text)
-    return text
+        # Sources have a thread each: the first of them names the process, for all.
+        _OWNERS.value.setdefault(pid, text)
+    return _OWNERS.value[pid]
 
 
 def is_dead(text: str) -> bool:

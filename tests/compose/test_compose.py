@@ -319,10 +319,11 @@ def test_profiles():
     }
 
 
-def test_demo_image_knows_its_files():
-    """What the image copies exists and is not ignored."""
-    dockerfile = (ROOT / "deploy/Dockerfile").read_text()
-    kept = (ROOT / "deploy/Dockerfile.dockerignore").read_text().splitlines()
+@pytest.mark.parametrize("folder", ["deploy", "examples/loan_refinancing"])
+def test_image_knows_its_files(folder):
+    """What an image of a service copies exists and is not ignored."""
+    dockerfile = (ROOT / folder / "Dockerfile").read_text()
+    kept = (ROOT / folder / "Dockerfile.dockerignore").read_text().splitlines()
     copied = [
         word
         for line in dockerfile.splitlines()

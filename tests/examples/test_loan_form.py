@@ -1,4 +1,4 @@
-"""The loan form: each thing that its README names, from the running service."""
+"""The loan form: system A of those that people come from, each row by name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from tests.examples._service import served
+from tests.examples._alerts import check_alerts
+from tests.examples._service import EXAMPLES, STAGES, served
 
 GOOD = {"income": 60_000, "credit_score": 760, "loan_amount": 9_000}
 BAD = {"income": 20_000, "credit_score": 420, "loan_amount": 40_000}
@@ -29,21 +30,19 @@ def decide(service, fields):
     return label, sent
 
 
-def test_form_predicts_in_three_stages(service):
+def test_a1_a3_form_predicts_in_three_stages(service):
     """A form with prediction; latency, errors, predictions by label."""
     assert decide(service, GOOD)[0] == "approved"
     assert decide(service, BAD)[0] == "rejected"
     assert service.form("/predict", income="much")[0] == 400
     assert service.value("ml.predictions", ml__prediction__label="approved") >= 1
     assert service.point("ml.prediction.duration", ml__model__name="loan").count >= 2
-    (trace,) = {span.trace_id for span in service.spans("predict loan")[:1]}
-    of_trace = {span.name for span in list(service.received.spans) if span.trace_id == trace}
-    assert {"POST /predict", "inference", "feature_extraction"} <= of_trace, of_trace
+    service.trace("predict loan", "POST /predict", *STAGES)
     refused = {"http__route": "/predict", "http__response__status_code": 400}
     assert service.point("http.server.request.duration", **refused).count == 1
 
 
-def test_wrong_label_lowers_the_accuracy(service):
+def test_a4_a6_wrong_label_lowers_the_accuracy(service):
     """Accuracy, precision, recall and F1 from the buttons of the form."""
     for fields in [GOOD] * 3:
         label, prediction_id = decide(service, fields)
@@ -61,7 +60,7 @@ def test_wrong_label_lowers_the_accuracy(service):
     assert service.form("/outcome", id="made-up", actual="approved")[0] == 400
 
 
-def test_very_large_amounts_raise_the_score(service):
+def test_a5_a6_very_large_amounts_raise_the_score(service):
     """KS distance from the CSV baseline; the smallest value as a gauge."""
     with (service.folder / "build" / "baseline_data.csv").open() as file:
         names = next(file).strip().split(",")
@@ -83,7 +82,29 @@ def test_very_large_amounts_raise_the_score(service):
     assert service.value("ml.feature.min", ml__feature__name="loan_amount") > 0
 
 
-def test_host_is_measured(service):
+def test_a1_metrics_beside_the_app(service):
+    """``/metrics`` on a port of its own, beside the app's."""
+    service.wait(lambda: "ml_predictions_total{" in service.scraped(), service.scraped)
+
+
+def test_a3_alerts_read_what_it_sends(service):
+    """Errors, latency, drift, accuracy: the rules of the stack read what the form sends."""
+    decide(service, GOOD)
+    check_alerts(
+        service, "PredictionFailureRateHigh", "PredictionLatencyHigh", "QualityLow", "DriftDetected"
+    )
+
+
+def test_a7_guide_for_another_model(service):
+    """Features, baseline, inputs, thresholds: the README names what is to change, and it is there."""
+    guide = (EXAMPLES / "loan_form/README.md").read_text().partition("**Another model.**")[2]
+    code = "".join((EXAMPLES / f"loan_form/{name}.py").read_text() for name in ("app", "train"))
+    for name in ("NAMES", "DriftOptions"):
+        assert f"`{name}`" in guide
+        assert name in code
+
+
+def test_a2_host_is_measured(service):
     """CPU, memory and disk."""
     for name in (
         "process.cpu.utilization",

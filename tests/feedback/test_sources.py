@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
 import otelml
 from otelml import _guard
+from otelml._feedback import follower
+from otelml._state import ProcessState
 from otelml.config import Config, FeedbackOptions, LogOptions, RestLabels, SqlLabels
 from otelml.exceptions import ConfigurationError
 from otelml.labels import LabelStore
@@ -25,6 +29,21 @@ def until(question):
         assert time.monotonic() < deadline, "it took too long"
         time.sleep(0.02)
     return answer
+
+
+def test_threads_agree_who_the_process_is(monkeypatch):
+    """Each source has a thread; none takes another for a process that reads its source."""
+    started, at_once = follower.psutil.Process, Barrier(4)
+
+    def slow(pid):
+        at_once.wait(30)
+        return started(pid)
+
+    monkeypatch.setattr(follower, "_OWNERS", ProcessState({}))
+    monkeypatch.setattr(follower.psutil, "Process", slow)
+    with ThreadPoolExecutor(4) as threads:
+        first = list(threads.map(lambda _: follower.owner(), range(4)))
+    assert {*first, follower.owner()} == {first[0]}
 
 
 def _points(captured, metric):
