@@ -49,13 +49,17 @@ class InferenceBody:
         """
         outputs = body.get("outputs") or ()
         named = {str(one["name"]).lower(): one for one in outputs}
-        label = _named(named, _LABELS)
-        rest = {name: one for name, one in named.items() if one is not label}
-        confidence = _named(rest, _CONFIDENCES)
-        probable = _named(rest, _PROBABILITIES)
-        if label is None and confidence is None and probable is None and outputs:
-            label = outputs[0]
+        sole = _named(named, _LABELS) if len(outputs) == 1 else None
+        left = {} if sole is not None else dict(named)
+        confidence = _taken(left, _CONFIDENCES)
+        probable = _taken(left, _PROBABILITIES)
+        label = sole if sole is not None else _named(left, _LABELS)
         found = _read(label) if label is not None else NOTHING
+        if label is None and left:
+            first = _read(next(iter(left.values())))
+            # Beside probabilities, numbers may be anything.
+            alone = confidence is None and probable is None
+            found = first if alone or first.label is not None else NOTHING
         if confidence is not None:
             found = found._replace(confidence=_column(confidence))
         if probable is not None:
@@ -68,6 +72,12 @@ class InferenceBody:
 
 def _named(outputs: Mapping[str, Any], words: tuple[str, ...]) -> Any:
     return next((one for name, one in outputs.items() if any(w in name for w in words)), None)
+
+
+def _taken(outputs: dict[str, Any], words: tuple[str, ...]) -> Any:
+    """Return the first output of such a name, and take it out."""
+    name = next((name for name in outputs if any(word in name for word in words)), None)
+    return None if name is None else outputs.pop(name)
 
 
 def _read(tensor: Any) -> Outcome:

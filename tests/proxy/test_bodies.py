@@ -114,6 +114,15 @@ def test_v2_requests(inputs, features):
         ([tensor("y", [1, 2], "FP32", [0.25, 0.75])], Outcome(probabilities=[[0.25, 0.75]])),
         ([tensor("y", [1, 2], "FP32", [3.5, 0.75])], NOTHING),
         ([tensor("predict_proba", [1, 2], "FP32", [0.25, 0.75])], Outcome(probabilities=[[0.25, 0.75]])),
+        # As mlserver-sklearn names them.
+        ([tensor("predict", [1, 1], "INT64", [1]), tensor("predict_proba", [1, 2], "FP64", [0.25, 0.75])],
+         Outcome(label=[1], probabilities=[[0.25, 0.75]])),
+        ([tensor("predict_proba", [1, 2], "FP64", [0.25, 0.75]), tensor("predict", [1], "BYTES", ["yes"])],
+         Outcome(label=["yes"], probabilities=[[0.25, 0.75]])),
+        ([tensor("class_probabilities", [1, 2], "FP32", [0.25, 0.75]), tensor("class", [1], "INT64", [1])],
+         Outcome(label=[1], probabilities=[[0.25, 0.75]])),
+        ([tensor("logits", [1], "FP32", [7.5]), tensor("confidence", [1], "FP32", [0.75])], Outcome(confidence=[0.75])),
+        ([tensor("prediction_score", [1], "FP32", [720.5])], Outcome(value=[720.5])),
         ([], NOTHING),
     ],
 )  # fmt: skip
