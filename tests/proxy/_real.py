@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import http.client
 import os
+import random
 import shutil
 import signal
 import socket
@@ -106,10 +107,15 @@ def environment(kind):
 
 
 def free_ports(count):
-    """Return ports that nothing listens on."""
+    """Return ports that nothing listens on, below those that the system gives to connections."""
     with contextlib.ExitStack() as held:
-        ones = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in ones]
+        found = []
+        while len(found) < count:
+            port = random.randrange(20_000, 32_000)
+            with contextlib.suppress(OSError):
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+                found.append(port)
+        return found
 
 
 class Spans(service.TraceServiceServicer):

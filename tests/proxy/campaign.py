@@ -267,17 +267,23 @@ def command(url, *options, **environment):
 def main():
     """Compare with both servers; return 1 where something differed."""
     parser = argparse.ArgumentParser(prog="python -m tests.proxy.campaign", description=__doc__)
-    parser.add_argument("count", type=int, help="requests each way, half of them to each server")
+    parser.add_argument("count", type=int, help="requests each way, in all")
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--only", choices=("mlflow", "mlserver"), help="all to this server")
     arguments = parser.parse_args()
     differ = 0
     none = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
-    for kind, serve, cases in (
-        (_real.MLFLOW, _real.mlflow, MLFLOW),
-        (_real.MLSERVER, _real.mlserver, MLSERVER),
-    ):
+    chosen = [
+        one
+        for one in (
+            (_real.MLFLOW, _real.mlflow, MLFLOW),
+            (_real.MLSERVER, _real.mlserver, MLSERVER),
+        )
+        if arguments.only in (None, one[0].name)
+    ]
+    for kind, serve, cases in chosen:
         with serve(_real.environment(kind)) as url, command(url, **none) as through:
-            found = compare(url, through, cases, arguments.count // 2, arguments.workers)
+            found = compare(url, through, cases, arguments.count // len(chosen), arguments.workers)
         differ += len(found.differences)
         statuses = ", ".join(f"{number:,} x {s}" for s, number in sorted(found.statuses.items()))
         print(
