@@ -133,8 +133,9 @@ def configuration() -> str:
         NOTICE,
         (
             "An argument of `otelml.init` comes first, then the environment, then `[tool.otelml]` "
-            "of the nearest `pyproject.toml`, then the default. `OTEL_*` variables mean what the "
-            "OpenTelemetry specification says."
+            "of the nearest `pyproject.toml`, then the default. An object of options is taken "
+            "whole, but for the secrets that it does not say: those that the environment has hold "
+            "beside it. `OTEL_*` variables mean what the OpenTelemetry specification says."
         ),
         "",
     ]

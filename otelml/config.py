@@ -59,6 +59,12 @@ class TraceOptions(_Options):
         "trace begins with a link to theirs, whatever they say of its id, sampling and baggage.",
         env.OTELML_TRUST_INCOMING,
     )
+    outgoing: bool = _option(
+        True,
+        "Trace calls that the service makes by requests, httpx and urllib3, and send "
+        "`traceparent` along (extra `clients`).",
+        env.OTELML_TRACE_OUTGOING,
+    )
     flush_timeout_s: float = _option(
         5.0,
         "Seconds in which all signals together must be flushed at exit or on SIGTERM.",

@@ -88,6 +88,9 @@ OTELML_QUEUE_SIZE: Final = "OTELML_QUEUE_SIZE"
 OTELML_TRUST_INCOMING: Final = "OTELML_TRUST_INCOMING"
 """``false`` begins a new trace with a link where a caller names one."""
 
+OTELML_TRACE_OUTGOING: Final = "OTELML_TRACE_OUTGOING"
+"""``false`` leaves calls by ``requests``, ``httpx`` and ``urllib3`` alone."""
+
 OTELML_LOW_CONFIDENCE: Final = "OTELML_LOW_CONFIDENCE"
 """Predictions with a confidence below this count as low-confidence."""
 

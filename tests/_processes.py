@@ -34,8 +34,13 @@ def start(program: str, **variables: str) -> subprocess.Popen[str]:
     )
 
 
-def run(program: str, **variables: str) -> tuple[int, str, str]:
+def run(program: str, timeout_s: float = 60, **variables: str) -> tuple[int, str, str]:
     """Run a program to its end; return its exit code, output and errors."""
     process = start(program, **variables)
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        process.kill()  # else it goes on, beside the next tests
+        process.communicate()
+        raise
     return process.returncode, out, err

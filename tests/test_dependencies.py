@@ -30,6 +30,10 @@ NAMESPACES = {
     "opentelemetry.exporter.otlp.proto.common": "opentelemetry-exporter-otlp-proto-http",
     "opentelemetry.exporter.prometheus": "opentelemetry-exporter-prometheus",
     "opentelemetry.instrumentation.asgi": "opentelemetry-instrumentation-asgi",
+    "opentelemetry.instrumentation.httpx": "opentelemetry-instrumentation-httpx",
+    "opentelemetry.instrumentation.requests": "opentelemetry-instrumentation-requests",
+    "opentelemetry.instrumentation.urllib3": "opentelemetry-instrumentation-urllib3",
+    "opentelemetry.instrumentation.wsgi": "opentelemetry-instrumentation-wsgi",
     "opentelemetry.util.http": "opentelemetry-instrumentation-asgi",
     "opentelemetry.instrumentation": "opentelemetry-instrumentation-flask",
     "opentelemetry.proto": "opentelemetry-exporter-otlp-proto-http",
@@ -43,9 +47,12 @@ IMPORTS = {"sklearn": "scikit-learn", "grpc": "grpcio", "botocore": "boto3"}
 """Distributions whose modules have another name, or come with one that is declared."""
 OF_ROOMS = {
     "otelml/instrumentors/asgi": {"fastapi"},
+    "otelml/instrumentors/clients.py": {"clients"},
+    "otelml/instrumentors/django": {"django"},
     "otelml/instrumentors/flask": {"flask"},
     "otelml/instrumentors/starlette": {"fastapi"},
     "otelml/instrumentors/sklearn": {"sklearn"},
+    "otelml/instrumentors/wsgi": {"wsgi"},
     "otelml/_proxy": {"proxy"},
     "otelml/viewer": {"viewer"},
     "otelml/cli/demo.py": {"demo"},
@@ -58,6 +65,7 @@ OF_ROOMS = {
     "otelml/_report/page.py": {"report"},
     "otelml/flask.py": {"flask"},
     "otelml/fastapi.py": {"fastapi"},
+    "otelml/django.py": {"django"},
     "otelml/_cost/cost_explorer.py": {"aws"},
     "otelml/drift/ks.py": {"exact"},
     "otelml/reference/sketches.py": {"sketches"},
@@ -71,6 +79,8 @@ OPTIONAL = {
     "otelml/_startup/start.py": {"opentelemetry-instrumentation-flask"},
     "otelml/_features/snapshots.py": {"pandas"},
     "otelml/instrumentors/statsmodels.py": {"pandas"},
+    # opentelemetry.util.http, which every contrib package of HTTP brings.
+    "otelml/instrumentors/wsgi/http.py": {"opentelemetry-instrumentation-asgi"},
     "otelml/testing.py": {"pytest"},
 }
 """What a module imports only where someone else has brought it."""

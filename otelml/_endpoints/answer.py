@@ -11,6 +11,7 @@ MAX_BODY = 64 * 1024
 JSON = "application/json"
 HTML = "text/html"
 _UNAUTHORIZED = 401
+_MOST_NAMED = 200  # characters
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ def body_of(request: Request, *known: str) -> dict[str, Any]:
         raise RefusedError(400, "the body must be an object")
     unknown = sorted(set(body) - set(known))
     if unknown:
-        raise RefusedError(400, f"no such key: {', '.join(unknown)}; there are {', '.join(known)}")
+        named = ", ".join(unknown)[:_MOST_NAMED]
+        raise RefusedError(400, f"no such key: {named}; there are {', '.join(known)}")
     return body
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from otelml import _guard
 from otelml._prediction import Token, label_text
 from otelml.exceptions import FeedbackError
 
+API: Final = "api"
+"""The source of labels that name none."""
 _MAX_TEXT = 200
 _LATEST_S = 32_503_680_000  # the year 3000
 
@@ -34,13 +36,13 @@ def checked(
     """
     token = read(prediction_id)
     label = _actual(actual, is_number=token.is_value)
-    who = _text("reviewer", reviewer, "")
-    return token, _text("source", source, "api"), label, who, _time_ns(timestamp)
+    who = "" if reviewer is None else _text("reviewer", reviewer, "")
+    origin = source if source is API else _text("source", source, API)
+    when = time.time_ns() if timestamp is None else _time_ns(timestamp)
+    return token, origin, label, who, when
 
 
 def _time_ns(timestamp: Any) -> int:
-    if timestamp is None:
-        return time.time_ns()
     seconds = timestamp
     if isinstance(timestamp, datetime):
         seconds = _guard.quietly(_seconds_of, timestamp)

@@ -7,8 +7,9 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
+from otelml._bounded import Lines
 from otelml._feedback.rows import labels_of
 from otelml._label_options import FIELDS
 from otelml._prediction import IdReader
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 500
 _BLOCK = 1 << 20
+_MOST_COLUMNS = 100
 
 
 def import_csv(
@@ -41,7 +43,8 @@ def import_csv(
         on_progress: Told how many more rows are done.
 
     Raises:
-        FeedbackError: A column is missing or unknown, or the store cannot be reached.
+        FeedbackError: A column is missing or unknown, a row is longer than 8,388,608 characters, or
+            the store cannot be reached.
         OSError: The file cannot be read.
     """
     digest = hashlib.sha256()
@@ -50,10 +53,9 @@ def import_csv(
             digest.update(block)
     summary = store.progress(digest.hexdigest())
     with Path(path).open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        reader = csv.DictReader(file)
-        _check_columns(reader.fieldnames or ())
+        rows_of = _rows(file)
         skip = summary.done
-        for chunk in _chunks(reader):
+        for chunk in _chunks(rows_of):
             done, rows = chunk[:skip], chunk[skip:]
             skip -= len(done)
             if done:
@@ -72,7 +74,21 @@ def import_csv(
     return summary
 
 
+def _rows(file: TextIO) -> Iterator[dict[str, Any]]:
+    lines = Lines(file)
+    try:
+        reader = csv.DictReader(lines)
+        _check_columns(reader.fieldnames or ())
+        lines.next_row()
+        for row in reader:
+            lines.next_row()
+            yield row
+    except csv.Error as error:
+        raise FeedbackError(f"the file cannot be read: {error}", "file") from None
+
+
 def _check_columns(columns: Any) -> None:
+    columns = columns[:_MOST_COLUMNS]
     unknown = [str(name) for name in columns if name not in FIELDS]
     if unknown or "actual" not in columns or not {"id", "key"} & set(columns):
         raise FeedbackError(

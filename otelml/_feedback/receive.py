@@ -61,7 +61,7 @@ def _outcome(token: Token, actual: str, previous: str | None) -> str:
         return semconv.OUTCOME_DUPLICATE if previous == actual else semconv.OUTCOME_CONFLICT
     if not token.label or token.is_value:
         return semconv.OUTCOME_RECORDED
-    same = same_label(token.label, actual)
+    same = token.label == actual or same_label(token.label, actual)
     return semconv.OUTCOME_CORRECT if same else semconv.OUTCOME_WRONG
 
 
@@ -97,7 +97,7 @@ def feedback(
         token, origin, label, who, when = checked(
             prediction_id, actual, source, reviewer, timestamp, runtime.ids.accept
         )
-        said = Said(origin, label, when)
+        said = tuple.__new__(Said, (origin, label, when))
         if options.store is None:
             previous, standing = _seen_by(runtime).exchange(
                 (token.trace_id, token.span_id, token.row), said
@@ -108,13 +108,28 @@ def feedback(
         runtime.recorder.submit(RejectedRecord(error.reason))
         raise
     result = result_of(token, said, previous)
-    meaning = decided(standing, said, options.trust)
+    by, counts, differs = decided(standing, said, options.trust)
     end_ns = time.time_ns()
     if end_ns <= start_ns:  # a span of no length is a negative one to Jaeger
         end_ns = start_ns + 1
+    context = get_current()
     runtime.recorder.submit(
-        FeedbackRecord(
-            token, result, origin, who, when, previous, get_current(), start_ns, end_ns, *meaning
+        tuple.__new__(  # half of what a call of the class takes: a request waits for it
+            FeedbackRecord,
+            (
+                token,
+                result,
+                origin,
+                who,
+                when,
+                previous,
+                context,
+                start_ns,
+                end_ns,
+                by,
+                counts,
+                differs,
+            ),
         )
     )
     return result
@@ -150,7 +165,8 @@ def decided(standing: Sequence[Said], said: Said, trust: Sequence[str]) -> Decid
         trust: Sources, the most trusted first.
     """
     if len(standing) == 1:  # of this source alone, as nearly always
-        return Decided(said.source, standing[0] is said or standing[0] == said, False)
+        counts = standing[0] is said or standing[0] == said
+        return tuple.__new__(Decided, (said.source, counts, False))
     chosen = min(standing, key=lambda one: precedence(one.source, one.time_ns, trust))
     differs = any(one.source != said.source and one.actual != said.actual for one in standing)
     return Decided(chosen.source, chosen == said, differs)

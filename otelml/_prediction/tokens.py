@@ -159,36 +159,41 @@ def unpack(body: bytes, *, signed: bool) -> tuple[Token, int]:
         first, second, span_id, early, late, row, confidence, flags, service = _BODY.unpack_from(
             body
         )
-        at = _AT + 1 + body[_AT]
-        at += 1 + body[at]
-        at += 1 + body[at]
-        end = at + (flags >> _LABEL_SHIFT)
-        if end > len(body) or (end < len(body) and body[end:].strip(b"\0")):
-            raise malformed()
+        model, version, variant, label = _texts_of(body[_AT:], flags >> _LABEL_SHIFT)
     except (IndexError, struct.error):
         raise malformed() from None
-    model, version, variant, label = _texts_of(body[_AT:at], body[at:end])
-    token = Token(
-        first << 64 | second,
-        span_id,
-        early << 32 | late,
-        row,
-        confidence if isfinite(confidence) else nan,
-        model,
-        version,
-        variant,
-        label,
-        bool(flags & _FLAG_VALUE),
-        signed,
-        not flags & _FLAG_UNTRACED,
+    token = tuple.__new__(  # half of what a call of the class takes: a request waits for it
+        Token,
+        (
+            first << 64 | second,
+            span_id,
+            early << 32 | late,
+            row,
+            confidence if isfinite(confidence) else nan,
+            model,
+            version,
+            variant,
+            label,
+            flags & _FLAG_VALUE != 0,
+            signed,
+            not flags & _FLAG_UNTRACED,
+        ),
     )
     return token, service
 
 
 @lru_cache(maxsize=1024)
-def _texts_of(names: bytes, label: bytes) -> tuple[str, str, str, str]:
-    (model, version, variant), _ = _texts(names, 0, 3)
-    return model, version, variant, label.decode("utf-8", "replace")
+def _texts_of(rest: bytes, label_size: int) -> tuple[str, str, str, str]:
+    """Return model, version, variant and label from what follows the numbers of a body.
+
+    Raises:
+        FeedbackError: It is too short, or something other than zeros follows.
+    """
+    (model, version, variant), at = _texts(rest, 0, 3)
+    end = at + label_size
+    if end > len(rest) or rest[end:].strip(b"\0"):
+        raise malformed()
+    return model, version, variant, rest[at:end].decode("utf-8", "replace")
 
 
 def unpack_first(body: bytes, *, signed: bool) -> Token:

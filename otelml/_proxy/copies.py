@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterable
 from typing import Any, Final
 
 from otelml import _threads
+from otelml._bounded import loads
 from otelml._proxy.headers import declared_length, is_json, number_of, value_of
 
 __all__ = ["Budget", "Copy"]
 
+_MOST_OBJECTS: Final = 200_000  # of a body: rows, mostly
 _AUTOMATIC: Final = 47  # of zlib: gzip and zlib, by the header
 
 
@@ -101,6 +102,6 @@ class Copy:
                     return None
             if self.json_length is not None:
                 body = body[: self.json_length]
-            return json.loads(body)
-        except (ValueError, RecursionError, zlib.error):
+            return loads(body, objects=_MOST_OBJECTS, parts=self._budget.each)
+        except (ValueError, zlib.error):
             return None

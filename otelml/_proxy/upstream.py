@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from otelml._proxy.headers import Headers
+from otelml._suppression import suppressed
 from otelml.exceptions import ConfigurationError
 
 __all__ = ["Failure", "Upstream"]
@@ -122,7 +123,8 @@ class Upstream:
             extensions={"timeout": self._timeout, "target": whole},
         )
         try:
-            return await self._transport.handle_async_request(request)
+            with suppressed():  # the proxy has its own span for it
+                return await self._transport.handle_async_request(request)
         except httpx.TransportError as error:
             raise failure_of(error) from error
 

@@ -13,8 +13,9 @@ __all__ = ["OtelmlDistro"]
 
 # Frameworks that init() chooses and instruments itself, by their entry points.
 _OF_INIT = frozenset((
-    "flask", "fastapi", "starlette", "asgi", "logging", "system_metrics", "otelml_flask",
-    "otelml_starlette", "otelml_sklearn", "otelml_xgboost", "otelml_lightgbm", "otelml_catboost",
+    "flask", "fastapi", "starlette", "asgi", "django", "logging", "system_metrics", "requests",
+    "httpx", "urllib3", "otelml_flask", "otelml_starlette", "otelml_django",
+    "otelml_sklearn", "otelml_xgboost", "otelml_lightgbm", "otelml_catboost",
     "otelml_onnxruntime", "otelml_statsmodels", "otelml_mlflow", "otelml_keras", "otelml_torch",
 ))  # fmt: skip
 

@@ -135,7 +135,7 @@ def _privacy(argument: Any, table: Any, source: str, environ: Mapping[str, str])
 def _signal(name: str, argument: Any, table: Any, source: str, environ: Mapping[str, str]) -> Any:
     cls = SIGNALS.get(name, PrivacyOptions)
     if isinstance(argument, cls):
-        return argument
+        return _with_secrets(argument, environ)
     if not isinstance(argument, bool):
         raise ConfigurationError(
             f"init({name}=) is {shown(argument)}; it must be True, False or {cls.__name__}"
@@ -146,6 +146,24 @@ def _signal(name: str, argument: Any, table: Any, source: str, environ: Mapping[
     if argument is False:
         values["enabled"] = False
     return _section(cls, name, table, source, environ, values)
+
+
+def _with_secrets(options: _Opt, environ: Mapping[str, str]) -> _Opt:
+    """Return options of an argument with the secrets that only the environment has.
+
+    An object is taken as it is; but a key is not written into code, and one that is set must hold.
+    """
+    found: dict[str, Any] = {}
+    for option in fields(options):
+        value = getattr(options, option.name)
+        if isinstance(value, Options):
+            found[option.name] = _with_secrets(value, environ)
+        elif value is None and option.metadata.get("secret") and option.metadata.get("env"):
+            set_to = from_environment(option.metadata["env"], environ)
+            if set_to is not None:
+                found[option.name] = parse(set_to, str(option.type))
+    changed = {key: value for key, value in found.items() if value != getattr(options, key)}
+    return replace(options, **changed) if changed else options
 
 
 def _section(

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from otelml._bounded import loads
 from otelml._shown import scrubbed, shown_path
 from otelml.exceptions import ConfigurationError
 from otelml.reference import read_table
@@ -16,6 +17,9 @@ _ROW: Final = "$row"
 _VALUES: Final = "$values"
 _COLUMNS: Final = "$columns"
 _MOST_ROWS: Final = 100_000
+_MOST_BYTES: Final = 256 << 20
+_MOST_OBJECTS: Final = 1_000_000
+_MOST_PARTS: Final = 20_000_000
 
 
 def read_bodies(template: Path | None, sample: Path | None) -> tuple[bytes, ...]:
@@ -33,10 +37,10 @@ def read_bodies(template: Path | None, sample: Path | None) -> tuple[bytes, ...]
     if sample is None:
         if template is None:
             return ()
-        content = _json("--template", template)
+        content = read_json("--template", template)
         return _encoded("--template", template, content if isinstance(content, list) else [content])
     rows = read_rows("--sample", sample)
-    frame = _ROW if template is None else _json("--template", template)
+    frame = _ROW if template is None else read_json("--template", template)
     if template is not None and not _has_place(frame):
         raise ConfigurationError(
             f"--template {shown_path(template)} has no place for a row of --sample: put "
@@ -45,10 +49,24 @@ def read_bodies(template: Path | None, sample: Path | None) -> tuple[bytes, ...]
     return _encoded("--sample", sample, [_filled(frame, row) for row in rows])
 
 
-def _json(option: str, path: Path) -> Any:
+def read_json(option: str, path: Path) -> Any:
+    """Return what is in a JSON file.
+
+    Raises:
+        ConfigurationError: It is none, or larger than it may be.
+    """
     try:
-        return json.loads(path.read_bytes())
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise ConfigurationError(
+                f"{option} {shown_path(path)} is larger than {_MOST_BYTES:,} bytes"
+            )
+        return loads(data, objects=_MOST_OBJECTS, parts=_MOST_PARTS)
     except (OSError, ValueError) as error:
+        if isinstance(error, ConfigurationError):
+            raise
+
         raise ConfigurationError(
             f"{option} {path} is not a JSON file: {scrubbed(str(error))}"
         ) from None
@@ -66,11 +84,11 @@ def read_rows(option: str, path: Path) -> list[dict[str, Any]]:
         InvalidReferenceError: The table cannot be read.
     """
     if path.suffix == ".json":
-        rows = _json(option, path)
+        rows = read_json(option, path)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise ConfigurationError(f"{option} {path} is not a list of rows")
         return rows[:_MOST_ROWS]
-    columns = {name: _plain(values) for name, values in read_table(path).items()}
+    columns = {name: _plain(values) for name, values in read_table(path, _MOST_ROWS).items()}
     return [
         dict(zip(columns, row, strict=True))
         for row in zip(*(values[:_MOST_ROWS] for values in columns.values()), strict=True)

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from otelml._shown import scrubbed, shown_path
-from otelml.cli._bodies import read_rows
+from otelml._shown import shown_path
+from otelml.cli._bodies import read_json, read_rows
 from otelml.exceptions import ConfigurationError
 
 __all__ = [
@@ -36,6 +36,8 @@ __all__ = [
 PROTOCOLS: Final = ("mlflow", "v2", "json")
 _WHOLE: Final = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _ERROR: Final = 400
+_MOST_ANSWER: Final = 64 << 20
+_BLOCK: Final = 1 << 16
 _BROKEN: Final = 500
 _BOOLEANS: Final = {"true": True, "false": False}  # as data frames write and read them in CSV
 
@@ -173,12 +175,7 @@ def read_payload(path: Path) -> tuple[Any, list[dict[str, Any]]]:
         InvalidReferenceError: The table cannot be read.
     """
     if path.suffix == ".json":
-        try:
-            content = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise ConfigurationError(
-                f"--data {shown_path(path)} is not a JSON file: {scrubbed(str(error))}"
-            ) from None
+        content = read_json("--data", path)
         if isinstance(content, dict):
             whole = any(isinstance(content.get(name), (list, dict)) for name in _WHOLE)
             return (content, []) if whole else (None, [content])
@@ -286,6 +283,37 @@ def send_all(
             yield answer
 
 
+class _UnendingError(OSError):
+    """An answer that is too long, or does not come to its end.
+
+    Args:
+        reason: Which of the two.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def _content(response: http.client.HTTPResponse, until_s: float) -> bytes:
+    """Return the body of an answer.
+
+    Raises:
+        _UnendingError: It is longer than one may be, or takes longer.
+    """
+    content = bytearray()
+    while block := response.read1(_BLOCK):
+        content += block
+        if len(content) > _MOST_ANSWER:
+            raise _UnendingError("TooLong")
+        if time.perf_counter() > until_s:
+            raise _UnendingError("TimeoutError")
+    if response.length:
+        raise http.client.IncompleteRead(bytes(content), response.length)
+    response.close()  # so that the connection takes the next request
+    return bytes(content)
+
+
 def _send(
     connection: http.client.HTTPConnection,
     target: Target,
@@ -304,11 +332,12 @@ def _send(
     try:
         connection.request("POST", target.path, body, traced)
         response = connection.getresponse()
-        content = response.read()
+        content = _content(response, begun_s + (connection.timeout or math.inf))
     except (OSError, http.client.HTTPException) as error:
         connection.close()
         taken_s = time.perf_counter() - begun_s
-        return Answer(number, trace_id, 0, b"", taken_s, type(error).__name__)
+        reason = error.reason if isinstance(error, _UnendingError) else type(error).__name__
+        return Answer(number, trace_id, 0, b"", taken_s, reason)
     taken_s = time.perf_counter() - begun_s
     if response.status >= _BROKEN:  # a server that has failed may close it without saying so
         connection.close()

@@ -57,7 +57,7 @@ def kl_of(
 ) -> Tested:
     """Return KL of two histograms."""
     p, q = pair.filled(epsilon)
-    logs = np.log(q / p)
+    logs = pair.logs(epsilon)
     backward = (q * logs).sum(axis=-1)
     forward = direction == "reference_to_current"
     return Tested(-(p * logs).sum(axis=-1) if forward else backward, 2 * backward * pair.harmonic)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, repeat
 
 import numpy as np
 
@@ -112,10 +112,12 @@ def _numeric(
 
 
 def _p_values(samples: list[Sample], distances: Floats, rows: int) -> list[float]:
-    sizes = np.array([sample.rows for sample in samples])
-    found = np.empty(len(samples))
-    for size in np.unique(sizes).tolist():
-        found[sizes == size] = kolmogorov_tails(distances[sizes == size].tolist(), size, rows)
+    sizes = [sample.rows for sample in samples]
+    if len(set(sizes)) == 1:  # as of columns that miss nothing
+        return kolmogorov_tails(distances.tolist(), sizes[0], rows)
+    each, found = np.array(sizes), np.empty(len(samples))
+    for size in np.unique(each).tolist():
+        found[each == size] = kolmogorov_tails(distances[each == size].tolist(), size, rows)
     return [float(one) for one in found]
 
 
@@ -139,11 +141,12 @@ def _with_bins(
     }
     tails = chi_squared_tails(np.stack([one.scaled for one in tested.values()]), pair.dof)
     columns = [
-        [Statistic(*one) for one in zip(found.values.tolist(), tail.tolist(), strict=True)]
-        for found, tail in zip(tested.values(), tails, strict=True)
+        map(Statistic._make, zip(found.values.tolist(), tail, repeat(""), strict=False))
+        for found, tail in zip(tested.values(), tails.tolist(), strict=True)
     ]
-    for place, feature in enumerate(features):
-        binned = {name: column[place] for name, column in zip(tested, columns, strict=True)}
-        size = len(counts[place])
-        shares = pair.shares[0][place, :size], pair.shares[1][place, :size]
-        yield Measured(feature, binned | statistics[place], counts[place], shares)
+    shares = pair.shares
+    for place, (feature, one) in enumerate(zip(features, counts, strict=True)):
+        binned = dict(zip(tested, map(next, columns), strict=True))
+        size = len(one)
+        of_both = shares[0][place, :size], shares[1][place, :size]
+        yield Measured(feature, binned | statistics[place], one, of_both)

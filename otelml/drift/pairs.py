@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -33,6 +33,9 @@ class Histograms:
 
     reference: Counts
     current: Counts
+    _by_epsilon: dict[float, tuple[Floats, Floats, Floats]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @cached_property
     def dof(self) -> npt.NDArray[np.int64]:
@@ -58,8 +61,20 @@ class Histograms:
 
     def filled(self, epsilon: float) -> tuple[Floats, Floats]:
         """Return the shares with ``epsilon`` for empty bins, not scaled again."""
-        p, q = self.shares
-        return np.where(p > 0, p, epsilon), np.where(q > 0, q, epsilon)
+        p, q, _ = self._filled(epsilon)
+        return p, q
+
+    def logs(self, epsilon: float) -> Floats:
+        """Return ln(q / p) of the filled shares."""
+        return self._filled(epsilon)[2]
+
+    def _filled(self, epsilon: float) -> tuple[Floats, Floats, Floats]:
+        found = self._by_epsilon.get(epsilon)
+        if found is None:
+            p, q = self.shares
+            p, q = np.where(p > 0, p, epsilon), np.where(q > 0, q, epsilon)
+            found = self._by_epsilon[epsilon] = p, q, np.log(q / p)
+        return found
 
     def statistic(self, found: Tested) -> Statistic:
         """Return the statistic of the one feature that this is."""

@@ -43,7 +43,7 @@ def psi(
 def psi_of(pair: Histograms, epsilon: float = EPSILON) -> Tested:
     """Return PSI of two histograms."""
     p, q = pair.filled(epsilon)
-    values = ((q - p) * np.log(q / p)).sum(axis=-1)
+    values = ((q - p) * pair.logs(epsilon)).sum(axis=-1)
     few = pair.rows[1] < _ASYMPTOTIC_FROM
     scaled = values * pair.harmonic
     return Tested(

@@ -89,6 +89,18 @@ FRAMEWORKS = {
         "fastapi",
         "otelml.instrumentors.asgi:AsgiInstrumentor",
     ),
+    "django": _Framework(
+        "django",
+        "opentelemetry.instrumentation.wsgi",
+        "django",
+        "otelml.instrumentors.django:DjangoMLInstrumentor",
+    ),
+    "wsgi": _Framework(
+        "opentelemetry.instrumentation.wsgi",
+        "opentelemetry.instrumentation.wsgi",
+        "wsgi",
+        "otelml.instrumentors.wsgi:WsgiInstrumentor",
+    ),
     "sklearn": _Framework(
         "sklearn", "sklearn", "sklearn", "otelml.instrumentors.sklearn:SklearnInstrumentor"
     ),
@@ -105,9 +117,26 @@ FRAMEWORKS = {
             ("torch", "TorchInstrumentor"),
         )
     },
+    # Each is there without the service's knowledge: otelml itself brings two of them.
+    **{
+        name: _Framework(
+            name,
+            f"opentelemetry.instrumentation.{name}",
+            "clients",
+            f"otelml.instrumentors.clients:{instrumentor}",
+            quiet=True,
+        )
+        for name, instrumentor in (
+            ("requests", "RequestsInstrumentor"),
+            ("httpx", "HttpxInstrumentor"),
+            ("urllib3", "Urllib3Instrumentor"),
+        )
+    },
 }
 # Libraries whose estimators are seen through scikit-learn's.
 _BY_SKLEARN = ("xgboost", "lightgbm")
+# Libraries that call other services.
+_CLIENTS = ("requests", "httpx", "urllib3")
 BUILT_IN = ("logging", "system")
 
 
@@ -160,7 +189,7 @@ def instrument(
     """Instrument what was chosen, ``but`` some; return how to undo each, by name."""
     done: dict[str, Callable[[], None]] = {}
     for name in _chosen(config.instrument):
-        if name in but:
+        if name in but or (name in _CLIENTS and not config.traces.outgoing):
             continue
         with _guard.guarded(f"instrumentor {name}"):
             undo = _instrument_one(name, config, providers, app)
@@ -244,6 +273,8 @@ def instrument_anew(
     wanted = set(_chosen(config.instrument))
     if not (config.system and config.metrics.enabled):
         wanted.discard("system")
+    if not config.traces.outgoing:
+        wanted.difference_update(_CLIENTS)
     kept = wanted - {"logging"} if keep else set[str]()
     for name, undo in reversed(list(done.items())):
         if name not in kept:

@@ -93,10 +93,10 @@ def _array(values: Any) -> npt.NDArray[Any]:
 
 def _floats(array: Floats, kind: Kind, missing: int = 0) -> Column:
     finite = np.isfinite(array)
-    kept = int(finite.sum())
+    kept = int(np.count_nonzero(finite))
     if kept == len(array):
         return Column(kind if kept else "empty", array, (), missing)
-    nan = int(np.isnan(array).sum())
+    nan = int(np.count_nonzero(np.isnan(array)))
     left = len(array) - kept - nan
     return Column(kind if kept else "empty", array[finite], (), missing + nan, left)
 

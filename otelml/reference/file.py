@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from otelml._bounded import loads
 from otelml._shown import shown_path
 from otelml.exceptions import InvalidReferenceError
 from otelml.reference.feature import Feature
@@ -31,6 +32,8 @@ SCHEMA_VERSION = 1
 WITH_LEARNED = 2  # an older otelml says so, instead of that the digest does not fit
 MOST_BYTES = 1 << 30
 MOST_FEATURES = 10_000
+MOST_OBJECTS = 1_000_000
+MOST_PARTS = 100_000_000
 _NOT_DATA = {"created_at", "digest", "learned"}
 
 
@@ -112,9 +115,12 @@ def read(path: str | Path) -> dict[str, Any]:
         InvalidReferenceError: It cannot be read, is damaged, or is of a newer version.
     """
     try:
-        document = json.loads(_text_of(Path(path)), parse_constant=_no_number)
-    except RecursionError:
-        raise InvalidReferenceError(f"{shown_path(path)} is damaged: too deep") from None
+        document = loads(
+            _text_of(Path(path)),
+            objects=MOST_OBJECTS,
+            parts=MOST_PARTS,
+            parse_constant=_no_number,
+        )
     except OSError as error:
         raise InvalidReferenceError(f"cannot read {shown_path(path)}: {error.strerror}") from error
     except ValueError as error:

@@ -18,6 +18,7 @@ from otelml.reference.feature import Feature
 from otelml.reference.frames import read_frame
 from otelml.reference.learned import Learned, merged_learned
 from otelml.reference.margins import learn_margins
+from otelml.reference.parquet import parquet_chunks
 from otelml.reference.sketches import sketched
 
 _LABELS = "labels"
@@ -189,8 +190,7 @@ class Reference:
             path: The file.
             **options: as of ``from_chunks``.
         """
-        chunks = sources.parquet_chunks(path)
-        return cls.from_chunks(chunks, **options)
+        return cls.from_chunks(parquet_chunks(path), **options)
 
     @classmethod
     def from_sql(cls, url: str, query: str, **options: Any) -> Reference:

@@ -9,10 +9,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from otelml._bounded import MOST_COLUMNS, Lines
 from otelml._shown import scrubbed
 from otelml.exceptions import InvalidReferenceError, MissingDependencyError
+from otelml.reference.parquet import parquet_chunks
 
 CHUNK_ROWS = 20_000
+_MOST_CELLS = 2_000_000  # of a chunk
+_MOST_CHARACTERS = 64 << 20
+_MOST_VALUES = 200_000_000  # of a table
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "nat"}
 
 
@@ -48,23 +53,33 @@ def csv_chunks(path: str | Path) -> Iterator[dict[str, list[Any]]]:
     """Yield columns of a CSV file with a header; numbers are read where a whole column is numbers.
 
     Raises:
-        InvalidReferenceError: There is no such file, or a row has not the header's columns.
+        InvalidReferenceError: There is no such file, a row has not the header's columns or more
+            than 8,388,608 characters, or there are more than 10,000 columns.
     """
     try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as lines:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            lines = Lines(file)
             rows = csv.reader(lines)
             header = next(rows, None)
             if not header:
                 raise InvalidReferenceError(f"{path} is empty")
+            if len(header) > MOST_COLUMNS:
+                raise InvalidReferenceError(
+                    f"{path} has {len(header):,} columns; {MOST_COLUMNS:,} at most"
+                )
+            most_rows = max(1, min(CHUNK_ROWS, _MOST_CELLS // len(header)))
             chunk: list[list[str]] = []
+            size = 0
+            lines.next_row()
             for row in rows:
                 if len(row) != len(header):
                     place = f"{path}, line {rows.line_num}"
                     raise InvalidReferenceError(f"{place}: {len(row)} values, not {len(header)}")
                 chunk.append(row)
-                if len(chunk) == CHUNK_ROWS:
+                size += lines.next_row()
+                if len(chunk) == most_rows or size > _MOST_CHARACTERS:
                     yield _columns(header, chunk)
-                    chunk = []
+                    chunk, size = [], 0
             if chunk:
                 yield _columns(header, chunk)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -81,24 +96,6 @@ def _values(texts: list[str]) -> list[Any]:
         return [math.nan if no else float(text) for text, no in zip(texts, missing, strict=True)]
     except ValueError:
         return [None if no else text for text, no in zip(texts, missing, strict=True)]
-
-
-def parquet_chunks(path: str | Path) -> Iterator[dict[str, list[Any]]]:
-    """Yield columns of a Parquet file.
-
-    Raises:
-        InvalidReferenceError: It cannot be read.
-        MissingDependencyError: Without pyarrow.
-    """
-    try:
-        parquet: Any = importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise MissingDependencyError("a Parquet file", "parquet") from error
-    try:
-        for batch in parquet.ParquetFile(str(path)).iter_batches(batch_size=CHUNK_ROWS):
-            yield batch.to_pydict()
-    except (OSError, ValueError) as error:
-        raise InvalidReferenceError(f"cannot read {path}: {error}") from error
 
 
 def sql_chunks(url: str, query: str) -> Iterator[dict[str, list[Any]]]:
@@ -152,15 +149,26 @@ def bigquery_chunks(
         raise InvalidReferenceError(f"the query failed: {scrubbed(str(error))}") from error
 
 
-def read_table(path: str | Path) -> dict[str, list[Any]]:
+def read_table(path: str | Path, most_rows: int | None = None) -> dict[str, list[Any]]:
     """Return all columns of a CSV file, or of a Parquet file if its name ends so.
 
+    Args:
+        path: The file.
+        most_rows: How many rows are wanted, more or less; what comes after them is not read.
+
     Raises:
-        InvalidReferenceError: It cannot be read.
+        InvalidReferenceError: It cannot be read, or holds more than 200,000,000 values.
     """
     chunks = parquet_chunks(path) if str(path).endswith(".parquet") else csv_chunks(path)
     table: dict[str, list[Any]] = {}
+    cells = rows = 0
     for chunk in chunks:
+        cells += sum(map(len, chunk.values()))
+        if cells > _MOST_VALUES:
+            raise InvalidReferenceError(f"{path} has more than {_MOST_VALUES:,} values")
         for name, values in chunk.items():
             table.setdefault(name, []).extend(values)
+        rows += len(next(iter(chunk.values()), ()))
+        if most_rows is not None and rows >= most_rows:
+            break
     return table

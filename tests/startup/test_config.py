@@ -8,6 +8,7 @@ from otelml._startup.sources import resolve
 from otelml.config import (
     Config,
     CostOptions,
+    DriftOptions,
     FeedbackOptions,
     LogOptions,
     MetricOptions,
@@ -39,6 +40,28 @@ def test_precedence(tmp_path):
     arguments = {"model": "code", "metrics": MetricOptions(low_confidence=0.3)}
     from_code = _resolve(tmp_path, arguments, environ, toml)
     assert (from_code.model, from_code.metrics.low_confidence) == ("code", 0.3)
+
+
+def test_a_secret_of_the_environment_holds_beside_an_object(tmp_path):
+    """A key is not written into code; one that is there, and all else, is the object's."""
+    environ = {
+        "OTELML_SECRET": SECRET,
+        "OTELML_FEEDBACK_STORE": "sqlite:///a.db",
+        "OTELML_PROMETHEUS_TOKEN": "token",
+        "OTELML_RETRAINING_WEBHOOK": "https://pipelines.example/retrain",
+        "OTELML_RETRAINING_SECRET": "whsec",
+        "OTELML_HEADER": "false",
+    }
+    arguments = {
+        "feedback": FeedbackOptions(store="sqlite:///b.db"),
+        "metrics": MetricOptions(prometheus=True),
+        "drift": DriftOptions(every="1h"),
+    }
+    found = _resolve(tmp_path, arguments, environ)
+    assert found.feedback == FeedbackOptions(secret=SECRET, store="sqlite:///b.db")
+    assert found.metrics == MetricOptions(prometheus=True, prometheus_token="token")
+    assert (found.drift.every, found.drift.retraining.webhook_secret) == ("1h", "whsec")
+    assert _resolve(tmp_path, arguments).drift is arguments["drift"]
 
 
 def test_every_kind_of_variable(tmp_path):

@@ -99,6 +99,11 @@ FRAMEWORKS = (
     ("served_by_flask", (sys.executable, "served_by_flask.py"), "POST /loan"),
     ("served_by_fastapi", (sys.executable, "served_by_fastapi.py"), "POST /loan"),
     ("served_by_starlette", (*_UVICORN, "served_by_starlette:app"), "POST /loan"),
+    (
+        "served_by_django",
+        (*_GUNICORN, "-b", "127.0.0.1:{port}", "-w", "1", "served_by_django:app"),
+        "POST /loan",
+    ),
 )
 LIBRARIES = (
     ("xgboost_booster", "Booster"),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from otelml._bounded import TooMuchError, loads
 from otelml._label_options import KafkaLabels, expanded
 from otelml._shown import scrubbed, shown_key
 from otelml.exceptions import LabelSourceError, MissingDependencyError
 from otelml.labels.sources.batch import Batch, Row, Stop, Unreadable, row_of
 
 _MESSAGES = 500
+_MOST_BYTES = 1 << 20  # of a message
+_MOST_OBJECTS = 10_000
+_MOST_PARTS = 100_000
 _WAIT_S = 1.0
 _JOIN_S = 60.0
 
@@ -156,8 +159,13 @@ class KafkaReader:
 
     def _row(self, message: Any) -> Row | Unreadable:
         try:
-            content = json.loads(message.value() or b"")
-        except (ValueError, RecursionError):
+            value = message.value() or b""
+            if len(value) > _MOST_BYTES:
+                return Unreadable(f"the message is longer than {_MOST_BYTES:,} bytes")
+            content = loads(value, objects=_MOST_OBJECTS, parts=_MOST_PARTS)
+        except TooMuchError as error:
+            return Unreadable(f"the message is not taken: {error}")
+        except ValueError:
             return Unreadable("the message is not JSON")
         row = row_of(content, self._options.fields or {})
         when = message.timestamp()[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
@@ -11,15 +10,18 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from otelml._bounded import TooMuchError, loads
 from otelml._durations import seconds
 from otelml._label_options import RestLabels, expanded
-from otelml._shown import shown_key
+from otelml._shown import scrubbed, shown_key
 from otelml._suppression import suppressed
 from otelml.exceptions import LabelSourceError
 from otelml.labels.sources.batch import Batch, Seen, Stop, at, digest_of, row_of
 from otelml.labels.sources.watermark import earlier, packed, unpacked
 
 _MAX_BYTES = 64 << 20
+_MOST_OBJECTS = 1_000_000
+_MOST_PARTS = 10_000_000
 _BLOCK = 1 << 16
 _LONGEST_WAIT_S = 3600.0
 _MOST_PAGES = 100_000
@@ -149,8 +151,12 @@ class RestReader:
             name = type(error).__name__
             raise LabelSourceError(f"the API cannot be reached: {name}", name) from None
         try:
-            return json.loads(data)
-        except (ValueError, RecursionError):
+            return loads(bytes(data), objects=_MOST_OBJECTS, parts=_MOST_PARTS)
+        except TooMuchError as error:
+            raise LabelSourceError(
+                f"the answer is not taken: {scrubbed(str(error))}", "answer"
+            ) from None
+        except ValueError:
             raise LabelSourceError("the answer is not JSON", "answer") from None
 
     def kept(self, batch: Batch) -> None:

@@ -11,7 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from otelml import semconv
 from otelml.viewer.decode.ids import is_span_id, valid_ids
 from otelml.viewer.decode.origin import origin_of
-from otelml.viewer.decode.weight import HEAVY, Heavy
+from otelml.viewer.decode.weight import HEAVY, LIGHT_BYTES, Heavy
 from otelml.viewer.records import (
     CALLS,
     EXCESSIVE,
@@ -75,7 +75,7 @@ def decode_traces(request: ExportTraceServiceRequest, now_ns: int | None = None)
                     batch.reject(f"a span's kind or status is none: {kind}, {code}")
                     continue
                 raw = span.SerializeToString()
-                if _is_heavy(raw):
+                if len(raw) > LIGHT_BYTES and _is_heavy(raw):
                     batch.reject(HEAVY, EXCESSIVE)
                     continue
                 start_ns, duration_ns, timed = times_of(span, received_ns)

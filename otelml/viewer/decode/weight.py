@@ -31,7 +31,7 @@ _NOT_PACKED = frozenset((FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES
 
 
 # An item of fewer bytes is not looked into; of the larger ones most are long texts.
-_LIGHT_BYTES = 16 * 1024
+LIGHT_BYTES = 16 * 1024
 MAX_ITEM_PARTS = 10_000
 HEAVY = f"an item has more than {MAX_ITEM_PARTS} attributes, events, buckets or other parts"
 
@@ -126,7 +126,7 @@ class Heavy:
 
     def __call__(self, raw: bytes) -> bool:
         """Tell whether an item has more than ``MAX_ITEM_PARTS`` fields, in whatever is in it."""
-        if len(raw) <= _LIGHT_BYTES:
+        if len(raw) <= LIGHT_BYTES:
             return False
         try:
             weigh(raw, self._table, MAX_ITEM_PARTS)

@@ -164,7 +164,7 @@ class Batch:
     spans: list[SpanRow] = field(default_factory=list[SpanRow])
     logs: list[LogRow] = field(default_factory=list[LogRow])
     metrics: list[MetricRows] = field(default_factory=list[MetricRows])
-    key: bytes = b""
+    key: int = 0
     reasons: Counter[str] = field(default_factory=Counter[str])
     messages: dict[str, str] = field(default_factory=dict[str, str])
     added: Counter[str] = field(default_factory=Counter[str])

@@ -31,17 +31,17 @@ def admit(batch: Batch, now_ns: int, retention_s: float) -> None:
     late = f"older than the {retention_s:g} s that the viewer keeps"
     ahead = f"more than {MAX_AHEAD_S} s ahead of the viewer's clock"
 
-    def kept(items: list[_T]) -> list[_T]:
+    def kept(items: list[_T], times: list[int]) -> list[_T]:
+        if not times or (oldest_ns <= min(times) and max(times) <= newest_ns):
+            return items  # as nearly always
         found = [item for item in items if oldest_ns <= item.time_ns <= newest_ns]
-        if len(found) == len(items):
-            return items
         early = sum(item.time_ns < oldest_ns for item in items)
         batch.reject(late, EXPIRED, early)
         batch.reject(ahead, FUTURE, len(items) - len(found) - early)
         return found
 
-    batch.spans = kept(batch.spans)
-    batch.logs = kept(batch.logs)
+    batch.spans = kept(batch.spans, [span.start_ns for span in batch.spans])
+    batch.logs = kept(batch.logs, [log.time_ns for log in batch.logs])
     for metric in batch.metrics:
-        metric.points = kept(metric.points)
+        metric.points = kept(metric.points, [point.time_ns for point in metric.points])
     batch.metrics = [metric for metric in batch.metrics if metric.points]

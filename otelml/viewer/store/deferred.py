@@ -13,7 +13,7 @@ class Deferred:
     """Counts the items of refused batches; one that comes again and is taken is none of them."""
 
     def __init__(self) -> None:
-        self._waiting: OrderedDict[bytes, int] = OrderedDict()
+        self._waiting: OrderedDict[int, int] = OrderedDict()
         self.items = 0
 
     def add(self, batch: Batch) -> None:
@@ -33,5 +33,5 @@ class Deferred:
             self.items -= self._waiting.pop(_key(batch), 0)
 
 
-def _key(batch: Batch) -> bytes:
-    return batch.key or str(id(batch)).encode()
+def _key(batch: Batch) -> int:
+    return batch.key or id(batch)

@@ -6,6 +6,7 @@ import sqlite3
 
 from otelml.viewer.records import ENTRY_KINDS, SpanRow
 from otelml.viewer.store.joined import MAX_TEXT
+from otelml.viewer.store.many_rows import ManyRows
 from otelml.viewer.store.resolutions import COARSE_S, FINE_S
 
 # A name that holds an id would make one operation a request.
@@ -13,6 +14,12 @@ MAX_OPERATIONS = 2000
 _KEPT = 50_000
 _FINE_NS = FINE_S * 1_000_000_000
 _FINE_A_COARSE = COARSE_S // FINE_S
+
+_SUMS = ManyRows(
+    "INSERT INTO red(resolution, operation, bucket, latency, count, errors)",
+    6,
+    " ON CONFLICT DO UPDATE SET count=count+excluded.count, errors=errors+excluded.errors",
+)
 
 # An operation's id, the number of a step of time, a bucket of durations.
 Sum = tuple[int, int, int]
@@ -68,12 +75,7 @@ class Operations:
             (COARSE_S, number, step * COARSE_S, latency, *sums)
             for (number, step, latency), sums in coarse.items()
         )
-        self._connection.executemany(
-            "INSERT INTO red(resolution, operation, bucket, latency, count, errors)"
-            " VALUES(?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
-            " count=count+excluded.count, errors=errors+excluded.errors",
-            rows,
-        )
+        _SUMS.insert(self._connection, rows)
         self._counts.clear()
         self._errors.clear()
         if len(self._ids) > _KEPT:

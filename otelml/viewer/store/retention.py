@@ -51,6 +51,10 @@ class Retention:
         (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
         return int(page_size) * (int(pages) - int(free)) + wal_bytes(self._path)
 
+    def is_over(self) -> bool:
+        """Tell whether more is stored than may be; what is deleted begins well below that."""
+        return self.used_bytes() > self._size_bytes
+
     def shrink(self) -> None:
         """Give free pages back to the disk where it holds too much, a few at a time.
 

@@ -12,14 +12,22 @@ from otelml.viewer.records import COLLIDING, FEEDBACK, PREDICTION, SpanRow
 from otelml.viewer.store.catalog import Catalog
 from otelml.viewer.store.histograms import latency_bucket
 from otelml.viewer.store.joined import MAX_TEXT, join, put, split
+from otelml.viewer.store.many_rows import ManyRows
 from otelml.viewer.store.operations import Operations
 from otelml.viewer.store.rollups import Rollups, confidence_of, rows_of
-from otelml.viewer.store.tables import INSERT_SPAN
+from otelml.viewer.store.tables import INTO_SPANS, SPAN_COLUMNS
 from otelml.viewer.store.trace_summary import TraceSummary
 
 _KEPT_TRACES = 20_000
 _ASKED = 64
 _READ_TRACES = f"SELECT * FROM traces WHERE trace_id IN ({','.join('?' * _ASKED)})"  # noqa: S608 - no values
+_SPANS = ManyRows(INTO_SPANS, SPAN_COLUMNS)
+_TRACES = ManyRows("INSERT OR REPLACE INTO traces", 17)
+_PREDICTIONS = ManyRows(
+    "INSERT INTO predictions(model, start_ns, duration_ns, label, value, confidence, rows,"
+    " error, error_type, token, trace, span_id)",
+    12,
+)
 # A span and the trace that it is of.
 _Placed: TypeAlias = tuple[TraceSummary, SpanRow]
 
@@ -45,9 +53,10 @@ class SpanWriter:
         fresh = self._fresh(spans)
         for _, span in fresh:
             span.latency = latency_bucket(span.duration_ns)
-        operations = [self._operations.add(span) for _, span in fresh]
+        add = self._operations.add
+        operations = [add(span) for _, span in fresh]
         senders = self._senders(fresh)
-        self._connection.executemany(INSERT_SPAN, _rows(fresh, operations, senders))
+        _SPANS.insert(self._connection, _rows(fresh, operations, senders))
         self._connection.executemany(
             "INSERT INTO links VALUES(?,?,?,?)",
             [(trace.id, span.span_id, *link) for trace, span in fresh for link in span.links or ()],
@@ -57,10 +66,7 @@ class SpanWriter:
 
     def flush(self) -> None:
         """Write the summaries that changed since the last commit."""
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO traces VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            [trace.row() for trace in self._dirty.values()],
-        )
+        _TRACES.insert(self._connection, (trace.row() for trace in self._dirty.values()))
         self._dirty.clear()
         while len(self._traces) > _KEPT_TRACES:
             self._traces.popitem(last=False)
@@ -161,11 +167,7 @@ class SpanWriter:
             if span.role == PREDICTION:
                 predictions.append((model, *_prediction(span), number, bytearray(span.span_id)))
                 seen.setdefault(model, []).append(span)
-        self._connection.executemany(
-            "INSERT INTO predictions(model, start_ns, duration_ns, label, value, confidence, rows,"
-            " error, error_type, token, trace, span_id) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
-            predictions,
-        )
+        _PREDICTIONS.insert(self._connection, predictions)
         for model, group in seen.items():
             self._touch_model(model, group)
 

@@ -35,6 +35,8 @@ _READERS = 4
 _GROUP_ITEMS = 20_000
 _PRUNE_EVERY_S = 0.5
 _PRUNE_SLICE_S = 0.05
+# Senders wait for a second of deleting at most.
+_PRUNE_SLICES = 20
 _QUERY_LIMIT_S = 10.0
 _PROGRESS_STEPS = 50_000
 _RECENT_S = 60.0
@@ -245,10 +247,22 @@ class Store:
         self._metrics.forget()
 
     def _prune(self) -> None:
-        """Delete for a short while, so that ingest goes on."""
-        started = time.monotonic()
-        if started - self._last_prune < _PRUNE_EVERY_S:
+        """Delete now and then; at once, and before more is taken, where there is too much."""
+        if time.monotonic() - self._last_prune < _PRUNE_EVERY_S and not self._is_over():
             return
+        for _ in range(_PRUNE_SLICES):
+            if not self._prune_slice() or not self._is_over():
+                return
+
+    def _is_over(self) -> bool:
+        try:
+            return self._retention.is_over()
+        except sqlite3.Error:
+            return False  # the next write says what is wrong
+
+    def _prune_slice(self) -> bool:
+        """Delete for a short while, so that ingest goes on; return whether anything went."""
+        started = time.monotonic()
         gone: Counter[str] = Counter()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
@@ -271,6 +285,7 @@ class Store:
             self._forget()
         # More is left where the slice was used up: come back soon.
         self._last_prune = time.monotonic() - (0.8 * _PRUNE_EVERY_S if gone else 0.0)
+        return any(gone.values())
 
     # --- reading -----------------------------------------------------------------------------
     @contextmanager

@@ -19,6 +19,7 @@ from otelml.viewer.records import (
     title_of,
 )
 from otelml.viewer.store.histograms import latency_bucket
+from otelml.viewer.store.many_rows import ManyRows
 from otelml.viewer.store.operations import Operations
 
 _ROWS_A_STEP = 2000
@@ -155,19 +156,21 @@ def _to_3(connection: sqlite3.Connection) -> None:
     if count > _MANY_SPANS:
         _logger.warning("bringing %s spans to this version's schema; this happens once", count)
     operations = Operations(connection)
+    spans = ManyRows(INTO_SPANS, SPAN_COLUMNS)
     old = connection.execute(_OLD_SPANS)
     while rows := old.fetchmany(_ROWS_A_STEP):
-        connection.executemany(INSERT_SPAN, list(_columns(rows, operations)))
+        spans.insert(connection, _columns(rows, operations))
         connection.executemany("UPDATE traces SET title=? WHERE id=?", list(_titles(rows)))
         operations.flush()
     connection.execute("DROP TABLE old_spans")
     connection.execute("PRAGMA user_version=3")
 
 
-INSERT_SPAN = (
+INTO_SPANS = (
     "INSERT INTO spans(trace, span_id, parent, operation, start_ns, duration_ns, error, resource,"
-    " scope, raw) VALUES(?,?,?,?,?,?,?,?,?,?)"
+    " scope, raw)"
 )
+SPAN_COLUMNS = 10
 
 
 def _columns(rows: list[Any], operations: Operations) -> Iterator[tuple[Any, ...]]:

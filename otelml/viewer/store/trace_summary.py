@@ -39,7 +39,12 @@ class TraceSummary:
             self.name, self.service = span.name[:MAX_TEXT], span.origin.service
             self.has_root = is_root
             self.title = span.title if span.title != span.name else ""
-        self._extend(span)
+        if not self.spans or not span.timed or self.untimed:
+            self._begin(span)
+        else:
+            self.start_ns = span.start_ns if earlier else self.start_ns
+            end_ns = span.start_ns + span.duration_ns
+            self.end_ns = max(self.end_ns, end_ns)
         self.spans += 1
         self.errors += span.error
         service = span.origin.service
@@ -57,14 +62,11 @@ class TraceSummary:
                 known = self.confidence
                 self.confidence = confidence if known is None else min(confidence, known)
 
-    def _extend(self, span: SpanRow) -> None:
-        """Widen the trace's time; where nothing has a time, it is when the first came."""
+    def _begin(self, span: SpanRow) -> None:
+        """Take the time of a trace's first span, or of the first that has one."""
         if not self.spans or (self.untimed and span.timed):
             self.start_ns, self.end_ns = span.start_ns, span.start_ns + span.duration_ns
             self.untimed = not span.timed
-        elif span.timed:
-            self.start_ns = min(self.start_ns, span.start_ns)
-            self.end_ns = max(self.end_ns, span.start_ns + span.duration_ns)
 
     def row(self) -> tuple[object, ...]:
         """Return the columns of the table ``traces``."""

@@ -141,6 +141,24 @@ def test_the_bound_counts_what_waits_beside_the_file(tmp_path, seed):
     assert not (tmp_path / "t.db-wal").exists()
 
 
+def test_far_over_the_bound_nothing_waits_for_the_next_pruning(tmp_path, seed, monkeypatch):
+    """However rarely it looks, as on a busy machine, the files stay near the bound."""
+    monkeypatch.setattr("otelml.viewer.store.store._PRUNE_EVERY_S", 1e9)
+    store = Store(tmp_path / "t.db", max_size_mb=2.0)
+    now = time.time_ns()
+    fleet = seed.Fleet(now - 3600 * NS)
+    largest = sent = 0
+    for index in range(12):
+        start = now - (900 - index * 50) * NS
+        batch = decode_traces(fleet.period(start, start + 50 * NS)[0])
+        sent += len(batch)
+        store.submit(batch).result(60)
+        largest = max(largest, store.status()["db_bytes"])
+    store.close()
+    assert store.totals["spans"] < sent
+    assert largest <= 2 * store.max_bytes
+
+
 def test_after_a_restart_it_knows_what_is_stored(tmp_path, seed):
     now = time.time_ns()
     store = Store(tmp_path / "t.db")
