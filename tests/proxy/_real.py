@@ -27,7 +27,7 @@ from tests.installs.matrix import find_python, run, working_uv
 FOLDER = ROOT / "build" / "model-servers"
 MODELS = Path(__file__).parent / "models"
 START_S = 240.0
-SERVER_TIMEOUT_S = 8
+SERVER_TIMEOUT_S = 20
 """After it MLflow's server answers 504; its model's ``sleep`` takes longer."""
 
 

@@ -1,16 +1,17 @@
 """Requests to real model servers, straight and through ``otelml proxy``: what comes back is equal.
 
-``python -m tests.proxy.campaign 10000`` sends so many to each way and prints what differed; the
-tests send some hundreds.
+``python -m tests.proxy.campaign 10000 --only mlflow`` sends so many predictions through the proxy,
+and some other requests among them. It compares each answer with that of a straight request, and
+each request with the span and the counts that the proxy has sent; then it takes the time of some
+requests beside a bare proxy. The tests send some hundreds.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import gzip
 import http.client
-import json
+import itertools
 import os
 import signal
 import subprocess
@@ -18,130 +19,20 @@ import sys
 import threading
 import time
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from tests._otlp_server import OtlpServer
 from tests.proxy import _real
+from tests.proxy._cases import MLFLOW, MLSERVER, is_prediction, predicted
 
-JSON = {"content-type": "application/json"}
-ROWS = [[30, 10.5, "Ulm"], [40, 900.0, "Bonn"], [50, 3.25, "Köln"]]
-COLUMNS = ["age", "debt", "town"]
-RECORDS = [dict(zip(COLUMNS, row, strict=True)) for row in ROWS]
-MANY = 3_000
-"""Rows of a large body."""
 _WAIT_S = 120.0
 # What differs between two answers of one server, or is a connection's own; the last is ours.
 _OWN = {"date", "connection", "keep-alive", "transfer-encoding", "x-prediction-id"}
 _GZIP_TIME = slice(4, 8)
-
-
-class Case(NamedTuple):
-    """A request.
-
-    Args:
-        status: That it is answered by.
-        method: Its method.
-        path: Its path.
-        body: Its body; a list is sent in chunks.
-        headers: Its headers.
-    """
-
-    status: int
-    method: str
-    path: str
-    body: bytes | list[bytes] | None = None
-    headers: dict[str, str] = {}
-
-
-def invocation(form, status=200, give="label"):
-    """Return a request of MLflow's."""
-    return Case(status, "POST", "/invocations", _json({**form, "params": {"give": give}}), JSON)
-
-
-def infer(model, *inputs, status=200, outputs=(), **rest):
-    """Return a request of V2; with an id, as the server would make one up."""
-    body = {"id": "one", "inputs": inputs, **rest}
-    if outputs:
-        body["outputs"] = [{"name": name} for name in outputs]
-    return Case(status, "POST", f"/v2/models/{model}/infer", _json(body), JSON)
-
-
-def tensor(name, shape, datatype, data, **parameters):
-    """Return a tensor."""
-    part = {"name": name, "shape": shape, "datatype": datatype, "data": data}
-    return {**part, "parameters": parameters} if parameters else part
-
-
-def _json(body):
-    return json.dumps(body).encode()
-
-
-SPLIT = {"dataframe_split": {"columns": COLUMNS, "data": ROWS}}
-FORMS = {
-    "dataframe_split": SPLIT,
-    "dataframe_records": {"dataframe_records": RECORDS},
-    "instances": {"instances": RECORDS},
-    "inputs": {"inputs": {name: [row[name] for row in RECORDS] for name in COLUMNS}},
-}
-"""MLflow's four forms of the same rows."""
-
-_LARGE = _json({"dataframe_split": {"columns": COLUMNS, "data": ROWS * (MANY // 3)}})
-MLFLOW = {
-    **{
-        f"{form}, {give}": invocation(body, give=give)
-        for form, body in FORMS.items()
-        for give in ("label", "probability", "table", "value")
-    },
-    "csv": Case(200, "POST", "/invocations", b"age,debt,town\n30,10.5,Ulm\n40,900.0,Bonn\n", {"content-type": "text/csv"}),
-    "a large body": Case(200, "POST", "/invocations", _LARGE, JSON),
-    "a body in chunks": Case(200, "POST", "/invocations", [_json(SPLIT)[:20], _json(SPLIT)[20:]], JSON),
-    "a packed body": Case(400, "POST", "/invocations", gzip.compress(_json(SPLIT), mtime=0), {**JSON, "content-encoding": "gzip"}),
-    "the model fails": invocation(SPLIT, 400, "error"),
-    "no form": Case(400, "POST", "/invocations", b'{"rows": []}', JSON),
-    "no JSON": Case(400, "POST", "/invocations", b'{"inputs": ', JSON),
-    "a column is missing": invocation({"dataframe_split": {"columns": ["age"], "data": [[1]]}}, 400),
-    "another media type": Case(415, "POST", "/invocations", b"<a/>", {"content-type": "text/xml"}),
-    "no path": Case(404, "POST", "/nowhere", b"{}", JSON),
-    "no method": Case(405, "GET", "/invocations"),
-    "health": Case(200, "GET", "/ping"),
-    "head": Case(405, "HEAD", "/version"),
-    "version": Case(200, "GET", "/version"),
-}  # fmt: skip
-
-NUMBERS = tensor("x", [2, 4], "FP32", [1.5, 2, 3, 4, -1, -2, -3, -4])
-LOANS = (
-    tensor("age", [2], "INT64", [30, 40]),
-    tensor("debt", [2], "FP32", [1.5, 900]),
-    tensor("owner", [2], "BOOL", [True, False]),
-    tensor("town", [2], "BYTES", ["Ulm", "Bonn"], content_type="str"),
-)
-BOTH = ("predict", "predict_proba")
-_V2 = infer("iris", NUMBERS)
-MLSERVER = {
-    "fp32": _V2,
-    "fp32, nested": infer("iris", tensor("x", [1, 4], "FP32", [[1.5, 2, 3, 4]])),
-    "int64": infer("price", tensor("x", [2, 4], "INT64", [1, 2, 3, 4, 5, 6, 7, 8])),
-    "bool": infer("signs", tensor("x", [2, 3], "BOOL", [True, False, True, False, False, False])),
-    "columns with bytes": infer("loan", *LOANS),
-    "columns with bytes, both": infer("loan", *LOANS, outputs=BOTH, parameters={"content_type": "pd"}),
-    "probabilities": infer("iris", NUMBERS, outputs=["predict_proba"]),
-    "labels and probabilities": infer("iris/versions/7", NUMBERS, outputs=BOTH),
-    "a large body": infer("iris", tensor("x", [MANY, 4], "FP32", [1.5, -2, 3, 0] * MANY)),
-    "a packed answer": infer("iris", tensor("x", [MANY, 4], "FP32", [1.5, -2, 3, 0] * MANY), outputs=BOTH)._replace(
-        headers={**JSON, "accept-encoding": "gzip"}),
-    "a packed body": _V2._replace(body=gzip.compress(_V2.body, mtime=0), headers={**JSON, "content-encoding": "gzip"}),
-    "a body in chunks": _V2._replace(body=[_V2.body[:9], _V2.body[9:]]),
-    "no such model": infer("none", NUMBERS, status=404),
-    "no such version": infer("iris/versions/8", NUMBERS, status=404),
-    "no such output": infer("iris", NUMBERS, status=400, outputs=["nothing"]),
-    "no tensors": infer("iris", status=422)._replace(body=b'{"inputs": 7}'),
-    "no JSON": infer("iris", status=422)._replace(body=b"{"),
-    "the model fails": infer("iris", tensor("x", [1, 2], "FP32", [1, 2]), status=500),
-    "health": Case(200, "GET", "/v2/health/ready"),
-    "server": Case(200, "GET", "/v2"),
-    "model": Case(200, "GET", "/v2/models/iris"),
-    "head": Case(405, "HEAD", "/v2"),
-    "no path": Case(404, "GET", "/v3"),
-}  # fmt: skip
+_KEPT_S = 1.0
+"""The servers close a connection that is idle for 5 s; ours is opened anew long before."""
+OTHERS = 20
+"""Predictions to one other request."""
 
 
 class Client:
@@ -154,12 +45,15 @@ class Client:
     def __init__(self, url):
         host, _, port = url.removeprefix("http://").partition(":")
         self._connection = http.client.HTTPConnection(host, int(port), timeout=_WAIT_S)
+        self._used_s = time.monotonic()
 
     def ask(self, case, **headers):
         """Return the status, reason phrase, headers and body that a request is answered by."""
         chunked = isinstance(case.body, list)
         body = iter(case.body) if chunked else case.body
         connection = self._connection
+        if time.monotonic() - self._used_s > _KEPT_S:
+            self.close()
         sent = {**case.headers, **headers}
         connection.request(case.method, case.path, body, sent, encode_chunked=chunked)
         answer = connection.getresponse()
@@ -171,6 +65,7 @@ class Client:
             content = bytes(whole)
         if answer.status >= 500:
             self.close()  # uvicorn closes it behind such an answer
+        self._used_s = time.monotonic()
         return answer.status, answer.reason, told, content
 
     def close(self):
@@ -182,43 +77,71 @@ class Compared(NamedTuple):
     """What came of a comparison.
 
     Args:
-        count: Requests each way.
-        statuses: How many of each status.
+        sent: The name and the status of each request, by the number of its trace.
+        rows: Rows of each of these by label, by what its answer says.
         differences: Texts, a few, of what differed.
+        straight: How many were sent straight.
         seconds: How long it took.
     """
 
-    count: int
-    statuses: Counter[int]
+    sent: dict[int, tuple[str, int]]
+    rows: dict[int, Counter[str | None]]
     differences: list[str]
+    straight: int
     seconds: float
 
+    @property
+    def statuses(self):
+        """How many of each status."""
+        return Counter(status for _, status in self.sent.values())
 
-def compare(straight, through, cases, count, workers=4):
-    """Send requests each way, in turn, and compare the answers.
+
+def plan(cases, count):
+    """Yield names of so many predictions in turn, and of others among them."""
+    predictions = itertools.cycle(name for name in cases if is_prediction(cases[name]))
+    others = itertools.cycle(name for name in cases if not is_prediction(cases[name]))
+    for number in range(count):
+        yield next(predictions)
+        if number % OTHERS == 0:
+            yield next(others)
+
+
+def compare(straight, through, cases, count, workers=4, again=1):
+    """Send predictions through the proxy and compare the answers with straight ones.
 
     Args:
         straight: URL of the model server.
         through: URL of the proxy before it.
         cases: Requests by name, gone through in turn.
-        count: How many are sent each way.
+        count: How many predictions are sent; some other requests are sent among them.
         workers: Requests at a time.
+        again: Each so many requests of a worker one is sent straight too; the others are compared
+            with the last straight answer to the same.
     """
-    names = list(cases)
-    statuses: Counter[int] = Counter()
+    names = list(plan(cases, count))
+    sent: dict[int, tuple[str, int]] = {}
+    rows: dict[int, Counter[str | None]] = {}
     differences: list[str] = []
+    asked: list[str] = []
     lock, begun_s = threading.Lock(), time.monotonic()
 
     def work(first):
         clients = Client(straight), Client(through)
+        known: dict[str, Any] = {}
         try:
-            for number in range(first, count, workers):
-                name = names[number // workers % len(names)]
-                found = [_asked(client, cases[name]) for client in clients]
+            for number in range(first, len(names), workers):
+                name = names[number]
+                case, trace = cases[name], number + 1
+                if name not in known or number // workers % again == 0:
+                    known[name] = _asked(clients[0], case)
+                    asked.append(name)
+                found = _asked(clients[1], case, traceparent=f"00-{trace:032x}-00000000000000a1-01")
                 with lock:
-                    statuses[found[1][0]] += 1
-                    if found[0] != found[1] or found[0][0] != cases[name].status:
-                        differences.append(f"{name}: {found[0]!r:.600} and {found[1]!r:.600}")
+                    sent[trace] = name, found[0]
+                    if known[name] != found or found[0] != case.status:
+                        differences.append(f"{name}: {known[name]!r:.600} and {found!r:.600}")
+                    elif is_prediction(case):
+                        rows[trace] = predicted(case, found)
         finally:
             for client in clients:
                 client.close()
@@ -228,12 +151,88 @@ def compare(straight, through, cases, count, workers=4):
         thread.start()
     for thread in threads:
         thread.join()
-    return Compared(statuses.total(), statuses, differences[:10], time.monotonic() - begun_s)
+    return Compared(sent, rows, differences, len(asked), time.monotonic() - begun_s)
 
 
-def _asked(client, case):
+def unrecorded(found, cases, taken):
+    """Return what of a comparison differs from what the proxy has sent: nothing where all is well.
+
+    Each prediction has one span in the trace of its request, with its rows or its error, and no
+    other request has one; the counts have the rows of each label.
+
+    Args:
+        found: The comparison.
+        cases: Requests by name.
+        taken: Where the proxy has sent its telemetry; it has ended.
+    """
+    spans: dict[int, list[dict[str, Any]]] = {}
+    for span in taken.spans:
+        told = {
+            one.key: getattr(one.value, one.value.WhichOneof("value")) for one in span.attributes
+        }
+        if "ml.prediction.rows" in told:
+            spans.setdefault(int.from_bytes(span.trace_id, "big"), []).append(told)
+    wrong = []
+    for trace, (name, status) in found.sent.items():
+        errors = [None if status < 400 else str(status)] if is_prediction(cases[name]) else []
+        told = spans.get(trace, [])
+        counts = [one["ml.prediction.rows"] for one in told]
+        if [one.get("error.type") for one in told] != errors or (
+            errors == [None] and counts != [found.rows[trace].total()]
+        ):
+            wrong.append(f"{name}, {status}: {told}")
+    if strange := spans.keys() - found.sent.keys():
+        wrong.append(f"{len(strange)} predictions that nobody asked for")
+    wanted = sum(found.rows.values(), Counter())
+    if (counted := labels(taken)) != wanted:
+        wrong.append(f"counted are {counted}, not {wanted}")
+    return wrong
+
+
+def labels(taken):
+    """Return the rows that were counted without an error, by label, at the end."""
+    last: dict[Any, float] = {}
+    for point in taken.points("ml.predictions"):
+        told = {
+            one.key: getattr(one.value, one.value.WhichOneof("value")) for one in point.attributes
+        }
+        if "error.type" not in told:
+            key = tuple(sorted(told.items()))
+            last[key] = max(last.get(key, 0), point.as_int or int(point.as_double))
+    found: Counter[str | None] = Counter()
+    for key, rows in last.items():
+        found[dict(key).get("ml.prediction.label")] += rows
+    return found
+
+
+def quantiles(urls, case, count):
+    """Return p50 and p99 of the milliseconds of requests by each way, in turn.
+
+    Args:
+        urls: Ways by name.
+        case: The request.
+        count: How often it is sent each way.
+    """
+    clients = [Client(url) for url in urls.values()]
+    taken: list[list[float]] = [[] for _ in clients]
+    for number in range(count):
+        for turn in range(len(clients)):
+            way = (number + turn) % len(clients)  # none is always the first
+            begun = time.perf_counter()
+            assert clients[way].ask(case)[0] == case.status
+            taken[way].append((time.perf_counter() - begun) * 1e3)
+    for client in clients:
+        client.close()
+    ordered = [sorted(one) for one in taken]
+    return {
+        name: tuple(one[int(share * (len(one) - 1))] for share in (0.5, 0.99))
+        for name, one in zip(urls, ordered, strict=True)
+    }
+
+
+def _asked(client, case, **headers):
     try:
-        return client.ask(case)
+        return client.ask(case, **headers)
     except (OSError, http.client.HTTPException) as error:
         client.close()
         return (0, repr(error))
@@ -264,33 +263,60 @@ def command(url, *options, **environment):
     reader.join(10)
 
 
+@contextlib.contextmanager
+def bare(url):
+    """Run a proxy without telemetry; yield its URL."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.proxy_server", "bare", url],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_real.ROOT,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    finally:
+        process.stdin.close()
+        process.wait(60)
+
+
 def main():
-    """Compare with both servers; return 1 where something differed."""
+    """Compare with one server; return 1 where something differed."""
     parser = argparse.ArgumentParser(prog="python -m tests.proxy.campaign", description=__doc__)
-    parser.add_argument("count", type=int, help="requests each way, in all")
-    parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--only", choices=("mlflow", "mlserver"), help="all to this server")
+    parser.add_argument("count", type=int, help="predictions")
+    parser.add_argument("--only", choices=("mlflow", "mlserver"), required=True, help="the server")
+    parser.add_argument("--workers", type=int, default=4, help="requests at a time")
+    parser.add_argument("--again", type=int, default=1, help="one in so many is sent straight too")
+    parser.add_argument("--timed", type=int, default=500, help="requests whose time is taken")
     arguments = parser.parse_args()
-    differ = 0
-    none = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
-    chosen = [
-        one
-        for one in (
-            (_real.MLFLOW, _real.mlflow, MLFLOW),
-            (_real.MLSERVER, _real.mlserver, MLSERVER),
-        )
-        if arguments.only in (None, one[0].name)
-    ]
-    for kind, serve, cases in chosen:
-        with serve(_real.environment(kind)) as url, command(url, **none) as through:
-            found = compare(url, through, cases, arguments.count // len(chosen), arguments.workers)
-        differ += len(found.differences)
-        statuses = ", ".join(f"{number:,} x {s}" for s, number in sorted(found.statuses.items()))
-        print(
-            f"{kind.name}: {found.count:,} requests each way in {found.seconds:.0f} s: {statuses}"
-        )
-        print("\n".join(found.differences) or "all equal: statuses, headers, bodies", flush=True)
-    return 1 if differ else 0
+    kind, serve, cases, timed = {
+        "mlflow": (_real.MLFLOW, _real.mlflow, MLFLOW, "dataframe_split, label"),
+        "mlserver": (_real.MLSERVER, _real.mlserver, MLSERVER, "fp32"),
+    }[arguments.only]
+    with serve(_real.environment(kind)) as url:
+        with OtlpServer() as taken:
+            with command(url, **taken.environment()) as through:
+                found = compare(
+                    url, through, cases, arguments.count, arguments.workers, arguments.again
+                )
+            lost = unrecorded(found, cases, taken)
+        print(f"{kind.name}: {sum(is_prediction(cases[n]) for n, _ in found.sent.values()):,} "
+              f"predictions and {len(found.sent):,} requests in all through the proxy, "
+              f"{found.straight:,} straight, in {found.seconds:.0f} s")  # fmt: skip
+        print("statuses:", dict(sorted(found.statuses.items())))
+        print("rows by label:", dict(sum(found.rows.values(), Counter())))
+        print("\n".join(found.differences[:10]) or "all equal: statuses, headers, bodies")
+        print("\n".join(lost[:10]) or "all recorded: spans, rows, labels", flush=True)
+        with (
+            OtlpServer() as taken,
+            command(url, **taken.environment()) as through,
+            bare(url) as plain,
+        ):
+            ways = {"straight": url, "bare proxy": plain, "otelml proxy": through}
+            quantiles(ways, cases[timed], 50)
+            times = quantiles(ways, cases[timed], arguments.timed)
+        for name, (half, most) in times.items():
+            print(f"{name}: p50 {half:.2f} ms, p99 {most:.2f} ms")
+    return 1 if found.differences or lost else 0
 
 
 if __name__ == "__main__":

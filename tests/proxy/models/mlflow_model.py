@@ -45,7 +45,7 @@ class Loan(mlflow.pyfunc.PythonModel):
         """Answer as ``give`` says."""
         give = (params or {}).get("give", "label")
         if give == "sleep":
-            time.sleep(12)
+            time.sleep(30)
         elif give == "error":
             raise ValueError("as asked")
         probabilities = self.model.predict_proba(model_input)
