@@ -142,17 +142,18 @@ class Spans(service.TraceServiceServicer):
 
 
 @contextlib.contextmanager
-def mlflow(folder, otlp=None):
+def mlflow(folder, otlp=None, processes=1):
     """Serve by ``mlflow models serve`` what :func:`environment` has made; yield its URL.
 
     Args:
         folder: Of the environment.
         otlp: Where its spans go; none are made without.
+        processes: How many of them answer.
     """
     (port,) = free_ports(1)
     command = [
         "mlflow", "models", "serve", "-m", str(folder / "models"), "-h", "127.0.0.1", "-p", str(port),
-        "--env-manager", "local", "--timeout", str(SERVER_TIMEOUT_S),
+        "--env-manager", "local", "--timeout", str(SERVER_TIMEOUT_S), "-w", str(processes),
     ]  # fmt: skip
     spans = {}
     if otlp is not None:

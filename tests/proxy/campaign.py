@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import http.client
 import itertools
 import os
@@ -106,7 +107,7 @@ def plan(cases, count):
             yield next(others)
 
 
-def compare(straight, through, cases, count, workers=4, again=1):
+def compare(straight, through, cases, count, workers=4, again=1, within_s=3_600.0):
     """Send predictions through the proxy and compare the answers with straight ones.
 
     Args:
@@ -117,6 +118,7 @@ def compare(straight, through, cases, count, workers=4, again=1):
         workers: Requests at a time.
         again: Each so many requests of a worker one is sent straight too; the others are compared
             with the last straight answer to the same.
+        within_s: After it no more are sent.
     """
     names = list(plan(cases, count))
     sent: dict[int, tuple[str, int]] = {}
@@ -130,6 +132,8 @@ def compare(straight, through, cases, count, workers=4, again=1):
         known: dict[str, Any] = {}
         try:
             for number in range(first, len(names), workers):
+                if time.monotonic() - begun_s > within_s:
+                    break
                 name = names[number]
                 case, trace = cases[name], number + 1
                 if name not in known or number // workers % again == 0:
@@ -286,18 +290,25 @@ def main():
     parser.add_argument("--only", choices=("mlflow", "mlserver"), required=True, help="the server")
     parser.add_argument("--workers", type=int, default=4, help="requests at a time")
     parser.add_argument("--again", type=int, default=1, help="one in so many is sent straight too")
+    parser.add_argument("--within", type=float, default=3_600.0, help="seconds for them")
     parser.add_argument("--timed", type=int, default=500, help="requests whose time is taken")
     arguments = parser.parse_args()
     kind, serve, cases, timed = {
-        "mlflow": (_real.MLFLOW, _real.mlflow, MLFLOW, "dataframe_split, label"),
+        "mlflow": (
+            _real.MLFLOW,
+            functools.partial(_real.mlflow, processes=2),
+            MLFLOW,
+            "dataframe_split, label",
+        ),
         "mlserver": (_real.MLSERVER, _real.mlserver, MLSERVER, "fp32"),
     }[arguments.only]
     with serve(_real.environment(kind)) as url:
         with OtlpServer() as taken:
             with command(url, **taken.environment()) as through:
                 found = compare(
-                    url, through, cases, arguments.count, arguments.workers, arguments.again
-                )
+                    url, through, cases, arguments.count, arguments.workers, arguments.again,
+                    arguments.within,
+                )  # fmt: skip
             lost = unrecorded(found, cases, taken)
         print(f"{kind.name}: {sum(is_prediction(cases[n]) for n, _ in found.sent.values()):,} "
               f"predictions and {len(found.sent):,} requests in all through the proxy, "
