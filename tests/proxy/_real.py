@@ -190,7 +190,8 @@ def mlserver(folder, otlp=None):
 def _running(folder, command, port, health, **environment):
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "OTELML_", "PYTHON"))}
     path = f"{folder / 'bin'}{os.pathsep}{kept.get('PATH', '')}"
-    quick = {"OTEL_BSP_SCHEDULE_DELAY": "200", "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}  # fmt: skip
+    # MLflow's processes list the names of a set in one of its messages, each in an order of its own.
+    quick = {"PYTHONHASHSEED": "0", "OTEL_BSP_SCHEDULE_DELAY": "200", "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}  # fmt: skip
     log = FOLDER / f"{folder.name}-{port}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
