@@ -16,6 +16,7 @@ PARTS = (
     "libraries",
     "service",
     "http",
+    "proxy",
     "feedback",
     "process",
     "drift",

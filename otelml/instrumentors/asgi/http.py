@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextvars import ContextVar
 from typing import Any
 
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.util.http import parse_excluded_urls, sanitize_method
 
@@ -36,13 +38,16 @@ class _Passage:
 
     Args:
         app: What answers it.
+        send: Takes the answer.
     """
 
-    __slots__ = ("_app", "error", "ran")
+    __slots__ = ("_app", "_send", "error", "is_answered", "ran")
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, send: Send) -> None:
         self._app = app
+        self._send = send
         self.ran = False
+        self.is_answered = False
         self.error: BaseException | None = None
 
     async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,6 +58,18 @@ class _Passage:
         except BaseException as error:
             self.error = error
             raise
+
+    async def send(self, message: Message) -> None:
+        """Pass a part of the answer on; the server may begin the next request in it."""
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.is_answered = True
+        await self._send(message)
+
+
+# The request that the running code is part of, or that uvicorn has left its context of: a kept
+# connection that was paused for a body, or has the next request already, goes on in the context of
+# the request before (CPython's issue 140947), whose span would be the parent then.
+_answering: ContextVar[_Passage | None] = ContextVar("otelml_answering", default=None)
 
 
 async def _inner(scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,13 +115,20 @@ class Entry:
 
     async def answer(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request with ``app``."""
-        passage = _Passage(app)
+        before = _answering.get()
+        token = attach(Context()) if before is not None and before.is_answered else None
+        passage = _Passage(app, send)
+        _answering.set(passage)
         scope[_PASSAGE] = passage
         try:
-            await self._contrib(scope, receive, send)
+            await self._contrib(scope, receive, passage.send)
         except BaseException as error:
             if passage.error is not None or not isinstance(error, Exception):
                 raise
             _guard.report(_COMPONENT, error)
             if not passage.ran:
                 await app(scope, receive, send)
+        finally:
+            _answering.set(before)
+            if token is not None:
+                detach(token)
