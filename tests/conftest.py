@@ -8,6 +8,7 @@ import signal
 import threading
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from otelml import _guard
 from otelml._prediction.runtime import current_runtime, install_runtime
@@ -17,6 +18,10 @@ from tests.faults._table import lines
 
 # A forked child inherits them; one that only sets an event would never end.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+# How long it takes to make examples tells how busy the machine is.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 
 @pytest.fixture(autouse=True)

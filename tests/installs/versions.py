@@ -30,7 +30,7 @@ SDKS = {
 }
 """Each minor version of the SDK before the newest, and contrib's release that goes with it."""
 CHOSEN = (LOWEST, "1.41.1", "1.44.0", NEWEST)
-EXTRAS = ("flask", "sklearn", "prometheus", "grpc", "exact", "labels", "viewer")
+EXTRAS = ("flask", "sklearn", "prometheus", "grpc", "exact", "labels", "ids", "viewer")
 TOOLS = (
     "asgiref", "flask-cors", "hypothesis", "jsonschema", "opentelemetry-instrumentation-logging",
     "opentelemetry-instrumentation-system-metrics", "pandas", "polars", "pytest", "pytest-timeout",
