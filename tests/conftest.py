@@ -20,7 +20,9 @@ from tests.faults._table import lines
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 # How long it takes to make examples tells how busy the machine is.
-settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("any-machine")
 
 
