@@ -64,13 +64,17 @@ print(budget.left_s())
 @pytest.mark.parametrize("children", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_tree_ends_within_one_budget(children):
     """With an endpoint that never answers, the master does not wait as long as its worker again."""
-    with OtlpServer() as server:
-        server.mode = "hang"
-        took = _time(_TREE.format(children=children), server)
-        server.mode = "ok"
-        took -= _time(_TREE.format(children=children), server)
     # One whole budget, half a second for each process after that, and what a machine at work adds.
-    assert took < 2.0 + 0.5 * children + 1.2
+    most_s = 2.0 + 0.5 * children + 1.2
+    with OtlpServer() as server:
+        for _ in range(4):  # a tree that waits too long does so each time, a busy machine does not
+            server.mode = "hang"
+            took = _time(_TREE.format(children=children), server)
+            server.mode = "ok"
+            took -= _time(_TREE.format(children=children), server)
+            if took < most_s:
+                break
+    assert took < most_s
 
 
 def _time(program, server):
