@@ -110,7 +110,7 @@ def _told_ns(
 ) -> int | None:
     """Return when the event told of it, which is sooner than the next export of the gauge."""
     from_ns = quiet_ns if quiet_ns is not None else first_ns - int(_INTERVAL_S * 1e9)
-    window = Window(from_ns / NS_PER_MS, first_ns / NS_PER_MS + 1)
+    window = Window(from_ns // NS_PER_MS, first_ns / NS_PER_MS + 1)
     for event in events_of(connection, window, name, series.version):
         if event["event"] == semconv.EVENT_DRIFT_DETECTED and series.feature in event["features"]:
             return int(event["time"] * NS_PER_MS)

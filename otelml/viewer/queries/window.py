@@ -100,18 +100,19 @@ def window_of(params: Mapping[str, str], connection: sqlite3.Connection) -> Wind
     if from_ms is None:
         from_ms = to_ms - DEFAULT_RANGE_MS
     elif from_ms <= 0:
-        from_ms = oldest_ms(connection) or to_ms - DEFAULT_RANGE_MS
-        # Whole: a fraction is only good to 0.2 µs, and would leave the oldest out.
-        from_ms = min(math.floor(from_ms), to_ms - 1000)
+        from_ms = min(oldest_ms(connection) or to_ms - DEFAULT_RANGE_MS, to_ms - 1000)
     if not 0 <= from_ms < to_ms:
         raise BadParameterError("from must be before to, both in ms since the epoch")
     return Window(from_ms, to_ms)
 
 
 def oldest_ms(connection: sqlite3.Connection) -> float | None:
-    """Return the time of about the oldest item that is stored."""
+    """Return the whole millisecond in which about the oldest item that is stored lies.
+
+    Rounded down before it is a float: that is good to 0.2 µs, and might lie after the item.
+    """
     found = oldest_ns(connection, _MOST_SERIES)
-    return None if found is None else found / NS_PER_MS
+    return None if found is None else float(found // NS_PER_MS)
 
 
 def number(params: Mapping[str, str], name: str) -> float | None:

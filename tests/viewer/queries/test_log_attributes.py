@@ -94,6 +94,18 @@ def test_records_by_any_attribute(store, where, bodies):
     assert sum(map(sum, found["histogram"]["levels"].values())) == len(bodies)
 
 
+@pytest.mark.parametrize("ns", [0, 1, 999_699, 999_950, 999_999])
+def test_the_range_of_all_begins_with_the_oldest(tmp_path, monkeypatch, ns):
+    """Wherever in its millisecond it lies: as a float that time may be rounded to the next one."""
+    monkeypatch.setattr(f"{__name__}.T0", T0 // MS * MS + ns)
+    opened = Store(tmp_path / "edge.db")
+    put(opened, {"service.name": "web"}, ("first", {}), ("second", {}))
+    found = ask(opened)
+    opened.close()
+    assert [log["body"] for log in found["logs"]] == ["second", "first"]
+    assert found["total"] == 2
+
+
 def test_filters_hold_together_and_pages_go_on(store):
     """Beside level, text and service; the next page has the rest."""
     assert [log["body"] for log in ask(store, "region=us", level="warn")["logs"]] == ["b", "d"] or [
