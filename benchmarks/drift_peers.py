@@ -87,10 +87,14 @@ class Peer:
         return self.check()
 
     def stop(self) -> None:
-        """End the process."""
+        """End the process, by force where it takes its time."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(30)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def known_changes() -> dict[str, tuple[Table, Table]]:
