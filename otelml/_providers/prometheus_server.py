@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from collections.abc import Iterable
 from http import HTTPStatus
+from http.client import LineTooLong
+from io import BufferedIOBase
 from socketserver import ThreadingMixIn
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
@@ -16,7 +19,9 @@ from otelml._hosts import is_authorized, refusal
 __all__ = ["serve"]
 
 _MOST: Final = 16
-_READ_S: Final = 10
+_ASKED_S: Final = 10  # to have asked, however slowly the bytes come
+_TAKEN_S: Final = 60  # to have asked and taken the answer
+_HEAD: Final = 65_537 + 65_536  # bytes of a request's first line, and of all its headers
 
 
 class _ClosedError(Exception):
@@ -30,7 +35,8 @@ class _Server(ThreadingMixIn, WSGIServer):
     block_on_close = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._lock, self._open = _threads.Lock(), 0
+        self._lock = _threads.Lock()
+        self._until: dict[socket.socket, float] = {}
         super().__init__(*args, **kwargs)
 
     def server_bind(self) -> None:
@@ -44,20 +50,34 @@ class _Server(ThreadingMixIn, WSGIServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """Take a connection, where not too many are open."""
         with self._lock:
-            is_full = self._open >= _MOST
-            self._open += not is_full
+            is_full = len(self._until) >= _MOST
+            if not is_full:
+                self._until[request] = time.monotonic() + _ASKED_S
         if is_full:
             self.shutdown_request(request)
             return
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # there is no thread to be had
+            self._forget(request)
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer it, and make room."""
         try:
             super().process_request_thread(request, client_address)
         finally:
-            with self._lock:
-                self._open -= 1
+            self._forget(request)
+
+    def _forget(self, request: socket.socket) -> None:
+        with self._lock:
+            self._until.pop(request, None)
+
+    def asked(self, request: socket.socket) -> None:
+        """Give a connection whose head is whole the time for its answer."""
+        with self._lock:
+            if request in self._until:
+                self._until[request] = time.monotonic() + _TAKEN_S
 
     def serve(self) -> None:
         """Answer until it is shut down or closed; the base class asks a closed one for ever."""
@@ -65,7 +85,13 @@ class _Server(ThreadingMixIn, WSGIServer):
             self.serve_forever()
 
     def service_actions(self) -> None:
-        """Leave the loop of a closed one; called each round."""
+        """End connections that took too long, leave the loop of a closed one; called each round."""
+        now = time.monotonic()
+        with self._lock:
+            for request, until in self._until.items():
+                if until < now:
+                    with contextlib.suppress(OSError):  # it is over already
+                        request.shutdown(socket.SHUT_RDWR)
         if self.socket.fileno() < 0:
             raise _ClosedError
 
@@ -73,8 +99,43 @@ class _Server(ThreadingMixIn, WSGIServer):
         """Say nothing: a client that hangs up is no error of the service's."""
 
 
+class _Head:
+    """Reads a head as far as it may go: the base class takes a hundred lines, each of its most."""
+
+    def __init__(self, file: BufferedIOBase) -> None:
+        self._file = file
+        self._left = _HEAD
+
+    def readline(self, size: int) -> bytes:
+        """Return a line.
+
+        Raises:
+            http.client.LineTooLong: There are too many; it is answered 431.
+        """
+        line = self._file.readline(size)
+        self._left -= len(line)
+        if self._left < 0:
+            raise LineTooLong("head")
+        return line
+
+    def close(self) -> None:
+        """Close what it reads."""
+        self._file.close()
+
+
 class _Handler(WSGIRequestHandler):
-    timeout = _READ_S
+    timeout = _ASKED_S
+
+    def setup(self) -> None:
+        """Get ready to read the head; no body is ever read."""
+        super().setup()
+        self.rfile = _Head(self.rfile)  # type: ignore[assignment]
+
+    def parse_request(self) -> bool:
+        """Read the head."""
+        is_whole = super().parse_request()
+        self.server.asked(self.connection)  # type: ignore[attr-defined]
+        return is_whole
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - of the base class
         """Write no line a request."""

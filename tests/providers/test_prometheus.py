@@ -5,12 +5,16 @@ from __future__ import annotations
 import socket
 import threading
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+from unittest.mock import Mock
 
 import pytest
 from opentelemetry.metrics import Observation
 
 from grafana.generate.names import series_names
 from otelml import semconv, semconv_quality
+from otelml._providers import prometheus_server
 from otelml.config import MetricOptions
 from otelml.semconv import Kind, Metric
 
@@ -231,3 +235,75 @@ def test_connections_that_say_nothing_do_not_add_up(make, port):
     finally:
         for one in idle:
             one.close()
+
+
+def _dribble(port, stop):
+    """Hold a connection by a byte now and then, until it is ended; return whether it was."""
+    with socket.create_connection(("127.0.0.1", port), timeout=0.1) as one:
+        one.sendall(b"GET /metrics HTTP/1.0\r\nX-Slow: ")
+        while not stop.is_set():
+            try:
+                one.sendall(b"a")
+                if one.recv(1) == b"":
+                    return True
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                return True
+    return False
+
+
+def test_connections_that_say_little_are_ended(make, port, monkeypatch):
+    """Bytes that come one by one give no more time: Prometheus would be turned away for ever."""
+    monkeypatch.setattr(prometheus_server, "_ASKED_S", 1)
+    make(metrics=MetricOptions(prometheus=True, prometheus_port=port))
+    stop = threading.Event()
+    with ThreadPoolExecutor(16) as pool:
+        held = [pool.submit(_dribble, port, stop) for _ in range(16)]
+        try:
+            assert all(one.result(15) for one in held)
+        finally:
+            stop.set()
+    _wait_for_room(port)
+
+
+def test_an_answer_that_nobody_takes_is_ended(make, port, monkeypatch):
+    """A client that asks and does not read has its time as well."""
+    monkeypatch.setattr(prometheus_server, "_TAKEN_S", 1)
+    providers = make(metrics=MetricOptions(prometheus=True, prometheus_port=port))
+    gauge = providers.meter_provider.get_meter("m").create_gauge("wide")
+    for number in range(400):
+        gauge.set(1, {"text": f"{number}" * 5_000})
+    idle = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(16)]
+    try:
+        for one in idle:
+            one.sendall(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        _wait_for_room(port)
+    finally:
+        for one in idle:
+            one.close()
+
+
+def _wait_for_room(port):
+    until = monotonic() + 30
+    while not _has_room(port):
+        assert monotonic() < until
+
+
+def _has_room(port):
+    try:
+        return _ask(port, "GET /other HTTP/1.0\nHost: localhost")[0] == 404
+    except (ConnectionError, IndexError):
+        return False
+
+
+def test_there_is_room_where_no_thread_was_to_be_had(monkeypatch):
+    """A connection that got no thread is not counted as open."""
+    server = prometheus_server.serve("127.0.0.1", 0, "", local=True)
+    try:
+        monkeypatch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError))
+        for _ in range(prometheus_server._MOST + 1):
+            with socket.socket() as one, pytest.raises(RuntimeError):
+                server.process_request(one, ("127.0.0.1", 1))
+    finally:
+        server.server_close()

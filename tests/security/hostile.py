@@ -173,6 +173,30 @@ _DEMO = """
     cost(ask, len(body))
 """
 
+_METRICS = """
+    import socket, threading
+    import prometheus_client
+    from otelml._providers.prometheus_server import serve
+    gauge = prometheus_client.Gauge("wide", "Has many series.", ["number"])
+    for number in range(2_000):
+        gauge.labels(str(number)).set(number)
+    server = serve("127.0.0.1", 0, "", local=True)
+    threading.Thread(target=server.serve, daemon=True).start()
+    def ask(head):
+        with socket.create_connection(server.server_address, timeout=30) as one:
+            try:
+                one.sendall(head + b"\\r\\n\\r\\n")
+                answer = b"".join(iter(lambda: one.recv(65_536), b""))
+            except ConnectionError:
+                answer = b"HTTP/1.0 400"  # it was closed before all was sent
+        code = answer.split()[1].decode()
+        return "refused" if code in ("400", "414", "431") else code
+    ask(b"GET /metrics HTTP/1.0\\r\\nHost: localhost")
+    count = 1
+    {make}
+    cost(lambda: {ask(head) for _ in range(count)}, len(head))
+"""
+
 
 class Cost(NamedTuple):
     """What an input costs.
@@ -248,6 +272,12 @@ CASES = (
     Hostile("monitor/trigger: a wait of 1e308", "400", 50, _TRIGGER, 'body = b\'{"timeout":1e308}\''),
     Hostile("monitor/trigger: NaN", "400", 50, _TRIGGER, 'body = b\'{"timeout":NaN}\''),
     Hostile("monitor/trigger: a model of 60,000 characters", "202", 50, _TRIGGER, 'body = b\'{"timeout":0,"model":"\' + b"m" * 60_000 + b\'"}\''),
+    Hostile("/metrics: a path of 1 MB", "refused", 50, _METRICS, 'head = b"GET /" + b"a" * 1_000_000'),
+    Hostile("/metrics: 60,000 characters of name[]", "200", 50, _METRICS, 'head = b"GET /metrics?" + b"&name[]=a" * 6_600 + b" HTTP/1.0\\r\\nHost: localhost"'),
+    Hostile("/metrics: a header of 1 MB", "refused", 50, _METRICS, 'head = b"GET /metrics HTTP/1.0\\r\\nA: " + b"a" * 1_000_000'),
+    Hostile("/metrics: 100,000 headers", "refused", 50, _METRICS, 'head = b"GET /metrics HTTP/1.0" + b"\\r\\nA: b" * 100_000'),
+    Hostile("/metrics: 90 headers of 60,000 characters", "refused", 50, _METRICS, 'head = b"GET /metrics HTTP/1.0" + (b"\\r\\nA: " + b"b" * 60_000) * 90'),
+    Hostile("/metrics: 100 scrapes in a row", "200", 50, _METRICS, 'count = 100; head = b"GET /metrics HTTP/1.0\\r\\nHost: localhost\\r\\nAccept-Encoding: gzip"'),
     Hostile("demo: 4 MiB of brackets", "400", 80, _DEMO, 'path = "/predict/batch"; body = b"[" * (4 << 20)'),
     Hostile("demo: 4 MiB of empty objects", "422", 150, _DEMO, 'path = "/predict/batch"; body = b"[" + b"{}," * 1_390_000 + b"{}]"'),
     Hostile("demo: 5 MiB", "413", 80, _DEMO, 'path = "/predict"; body = b" " * (5 << 20)'),
