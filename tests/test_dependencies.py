@@ -53,6 +53,7 @@ OF_ROOMS = {
     "otelml/instrumentors/starlette": {"fastapi"},
     "otelml/instrumentors/sklearn": {"sklearn"},
     "otelml/instrumentors/wsgi": {"wsgi"},
+    "otelml/_connections.py": {"proxy", "viewer"},
     "otelml/_proxy": {"proxy"},
     "otelml/viewer": {"viewer"},
     "otelml/cli/demo.py": {"demo"},

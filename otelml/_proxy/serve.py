@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import uvicorn
 
+from otelml._connections import BoundedHttp, most_by_files
 from otelml._proxy.upstream import Upstream
 from otelml.exceptions import OtelmlError
 
@@ -57,9 +58,13 @@ def serve(
 
 def server_of(application: Any) -> uvicorn.Server:
     """Return the server of a proxy, which passes on what the upstream says and adds nothing."""
+
+    class Http(BoundedHttp):
+        MOST = most_by_files(2)  # the client's and the upstream's
+
     config = uvicorn.Config(
         application,
-        http="h11",
+        http=Http,
         ws="none",
         lifespan="off",
         # Headers and addresses are the upstream's and the client's.

@@ -19,6 +19,7 @@ from otelml.exceptions import ConfigurationError, MissingDependencyError, PortIn
 try:
     import uvicorn
 
+    from otelml._connections import BoundedHttp
     from otelml.viewer.receive import (
         Loaded,
         Work,
@@ -28,7 +29,7 @@ try:
         load_from,
     )
     from otelml.viewer.store import Store
-    from otelml.viewer.web import BoundedHttp, OriginGuard, TokenGuard, WebApp, is_loopback
+    from otelml.viewer.web import OriginGuard, TokenGuard, WebApp, is_loopback
 except ImportError as error:
     raise MissingDependencyError("otelml view", "viewer") from error
 

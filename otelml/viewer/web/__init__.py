@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from otelml.viewer.web.app import WebApp
-from otelml.viewer.web.connections import BoundedHttp
 from otelml.viewer.web.hosts import OriginGuard, is_loopback
 from otelml.viewer.web.token_guard import TokenGuard
 
-__all__ = ["BoundedHttp", "OriginGuard", "TokenGuard", "WebApp", "is_loopback"]
+__all__ = ["OriginGuard", "TokenGuard", "WebApp", "is_loopback"]

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otelml.viewer.web import app, connections
+from otelml._connections import BoundedHttp
+from otelml.viewer.web import app
 
 TRACE = "5b8efff798038103d269b633813fc60c"
 ROUTES = (
@@ -147,7 +148,7 @@ def _connect(port):
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
 def test_a_head_that_does_not_come_ends_the_connection(viewer, monkeypatch, sent):
     """The viewer hangs up; nothing was asked."""
-    monkeypatch.setattr(connections, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(BoundedHttp, "HEAD_S", 0.2)
     for port in (viewer.ports.web, viewer.ports.http):
         with _connect(port) as slow:
             slow.sendall(sent)
@@ -156,7 +157,7 @@ def test_a_head_that_does_not_come_ends_the_connection(viewer, monkeypatch, sent
 
 def test_connections_that_wait_between_requests_stay(viewer, monkeypatch):
     """The time for a head begins with its first byte."""
-    monkeypatch.setattr(connections, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(BoundedHttp, "HEAD_S", 0.2)
     connection = http.client.HTTPConnection("127.0.0.1", viewer.ports.web, timeout=20)
     for _ in range(2):
         connection.request("GET", "/healthz")
@@ -168,7 +169,7 @@ def test_connections_that_wait_between_requests_stay(viewer, monkeypatch):
 
 def test_more_connections_than_the_cap_are_turned_away(viewer, monkeypatch):
     """Those that there are go on."""
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(BoundedHttp, "MOST", 2)
     first = http.client.HTTPConnection("127.0.0.1", viewer.ports.web, timeout=20)
     first.request("GET", "/healthz")
     assert first.getresponse().read()

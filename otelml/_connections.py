@@ -1,26 +1,47 @@
-"""How many connections the viewer holds, and how long one may take to say what it wants."""
+"""How many connections a listener holds, and how long one may take to say what it wants."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-# Senders keep theirs open between exports; each takes a file of the process.
-MAX_CONNECTIONS = 256
-HEAD_TIMEOUT_S = 30.0
+_OWN_FILES: Final = 64  # of exporters, logs, modules
+_FEWEST: Final = 16
+_MOST: Final = 1 << 16
+
+
+def most_by_files(each: int) -> int:
+    """Return how many connections fit the files that the process may open.
+
+    Args:
+        each: Files that a connection needs.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows, which has no such limit
+        return _MOST
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if files == resource.RLIM_INFINITY:
+        return _MOST
+    return max((files - _OWN_FILES) // each, _FEWEST)
 
 
 class BoundedHttp(H11Protocol):
     """HTTP of one connection, closed where its head does not come or there are too many."""
+
+    MOST = 256
+    """Connections at once: each takes a file of the process."""
+    HEAD_S = 30.0
+    """Seconds for a head, from when it is waited for or begins."""
 
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, unless there are too many."""
         super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS:
+        if len(self.connections) > self.MOST:
             transport.abort()
             return
         self._await_head()
@@ -44,7 +65,7 @@ class BoundedHttp(H11Protocol):
         return cycle is not None and not cycle.response_complete
 
     def _await_head(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._give_up)
+        self._head_timer = self.loop.call_later(self.HEAD_S, self._give_up)
 
     def _stop_waiting(self) -> None:
         if self._head_timer is not None:
