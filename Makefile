@@ -32,11 +32,13 @@ test: $(VENV)/.installed-dev  ## Run the quick tests (installs Chromium by apt-g
 	@./tests/install-browser
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not stack" $(ARGS)
 
-test-all: $(VENV)/.installed-dev  ## Run the slow tests that `make test` leaves out (installs Chromium and Node by apt-get where root)
+test-all: $(VENV)/.installed-dev  ## Run what `make test` and `make test-stack` leave out, with the engines (Chromium, Node by apt-get where root)
 	@./tests/install-browser
 	@./tests/install-node
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not stack" $(ARGS)
 	$(MAKE) test-versions ARGS=
+	@$(PYTHON) -m engines.build
+	$(BIN)/python -m pytest -m "stack and heavy" $(ARGS)
 
 test-versions: $(VENV)/.installed-dev  ## Run quick tests with the lowest, middle and newest versions (ARGS=--all: each SDK)
 	$(BIN)/python -m tests.installs.versions $(ARGS)
@@ -50,7 +52,7 @@ test-stack: $(VENV)/.installed-dev  ## Run the tests that need the real engines
 	@./tests/install-kafka
 	@./tests/install-postgresql
 	@./tests/install-node
-	$(BIN)/python -m pytest -m stack $(ARGS)
+	$(BIN)/python -m pytest -m "stack and not heavy" $(ARGS)
 
 lint: $(VENV)/.installed-dev  ## Check style, types, layers, generated files, licences of all parts
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ from tests.faults._arrived import Arrived
 from tests.faults._sender import SIGNALS, Sender, load
 from tests.faults._table import report
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.heavy, pytest.mark.timeout(900)]
 
 OUTAGE_S = 60.0
 # VictoriaLogs says yes before its disk has a record, up to 5 s before: killed, it loses those.

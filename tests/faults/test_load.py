@@ -9,7 +9,7 @@ from engines.stack import Stack
 from tests.acceptance.conftest import free_ports
 from tests.faults._table import Row, report
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.heavy]
 
 
 @pytest.mark.timeout(600)
