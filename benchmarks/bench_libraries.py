@@ -108,7 +108,8 @@ def _mlflow() -> Callable[[], Any]:
     from mlflow.types import Schema, TensorSpec
 
     class Sum(PythonModel):
-        def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def] # MLflow reads hints as a schema
+        # No hints: MLflow takes them for a schema.
+        def predict(self, context, model_input, params=None):  # noqa: ARG002 - MLflow's names
             return model_input.sum(axis=1) > 0
 
     signature = mlflow.models.ModelSignature(Schema([TensorSpec(np.dtype("float32"), (-1, 8))]))
