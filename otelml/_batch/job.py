@@ -19,7 +19,7 @@ from otelml._batch.delivery import deliver, lost_so_far
 from otelml._batch.progress import Progress, show_progress
 from otelml._batch.remote import ChunkDone, RemoteJob
 from otelml._batch.result import BatchResult
-from otelml._batch.rows import rows_in
+from otelml._batch.rows import features_in, rows_in
 from otelml._batch.spans import BlockSpan
 from otelml._durations import seconds
 from otelml._metrics import LastRun, keep_run
@@ -59,7 +59,7 @@ class Chunk:
     def __enter__(self) -> Chunk:
         self.number, self._block = self._job.begin_chunk(self)
         if self._job.model is not None:
-            features = None if isinstance(self._rows, int) else self._rows
+            features = _guard.call(_COMPONENT, features_in, self._rows)
             version = self._job.version
             self.prediction = Prediction(self._job.model, version=version, features=features)
             self.prediction.__enter__()

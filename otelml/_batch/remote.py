@@ -17,7 +17,7 @@ from opentelemetry.trace import Link, SpanContext, TraceFlags
 from otelml import _guard
 from otelml import semconv_batch as names
 from otelml._batch.delivery import deliver, lost_so_far
-from otelml._batch.rows import rows_in
+from otelml._batch.rows import features_in, rows_in
 from otelml._batch.spans import BlockSpan
 from otelml._prediction import Prediction, error_type
 
@@ -113,7 +113,7 @@ class RemoteChunk:
         name = names.SPAN_CHUNK.format(job=job.name)
         self._block = _guard.call(_COMPONENT, BlockSpan, name, _links(job.span))
         if job.model is not None:
-            features = None if isinstance(self._rows, int) else self._rows
+            features = _guard.call(_COMPONENT, features_in, self._rows)
             self.prediction = Prediction(job.model, version=job.version, features=features)
             self.prediction.__enter__()
         return self
