@@ -1,12 +1,14 @@
 """Cost of each model library's wrapper: a call of one row with otelml, over the same without.
 
 The call is the library's fastest of one row, so the ratio is the worst there is: the wrapper costs
-the same for a large model. PyTorch and Keras are measured where they are installed.
+the same for a large model. PyTorch and Keras are measured where they are installed:
+they are no part of the environment of the tests (``tests/deep`` makes one).
 """
 
 from __future__ import annotations
 
 import importlib.util
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -91,6 +93,34 @@ def _torch() -> Callable[[], Any]:
     return call
 
 
+def _keras() -> Callable[[], Any]:
+    import keras
+
+    net = keras.Sequential([
+        keras.Input((8,)), keras.layers.Dense(64, "relu"), keras.layers.Dense(2, "softmax"),
+    ])  # fmt: skip
+    return lambda: net.predict_on_batch(_ROW)
+
+
+def _mlflow() -> Callable[[], Any]:
+    import mlflow
+    from mlflow.pyfunc import PythonModel
+    from mlflow.types import Schema, TensorSpec
+
+    class Sum(PythonModel):
+        # No hints: MLflow takes them for a schema.
+        def predict(self, context, model_input, params=None):  # noqa: ARG002 - MLflow's names
+            return model_input.sum(axis=1) > 0
+
+    signature = mlflow.models.ModelSignature(Schema([TensorSpec(np.dtype("float32"), (-1, 8))]))
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/model"
+        # No requirements: to find them, the model is run in a process of its own.
+        mlflow.pyfunc.save_model(path, python_model=Sum(), signature=signature, pip_requirements=[])
+        model = mlflow.pyfunc.load_model(path)
+    return lambda: model.predict(_ROW)
+
+
 _CALLS: dict[str, Callable[[], Callable[[], Any]]] = {
     "sklearn": _sklearn,
     "xgboost": _xgboost,
@@ -99,6 +129,8 @@ _CALLS: dict[str, Callable[[], Callable[[], Any]]] = {
     "onnxruntime": _onnxruntime,
     "statsmodels": _statsmodels,
     "torch": _torch,
+    "keras": _keras,
+    "mlflow": _mlflow,
 }
 
 

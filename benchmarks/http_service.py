@@ -104,7 +104,8 @@ def _prediction() -> Any:
     return _app(view)
 
 
-def _request(app: Callable[..., Iterable[bytes]]) -> None:
+def call_wsgi(app: Callable[..., Iterable[bytes]]) -> None:
+    """Make one request of a WSGI application."""
     environ = {
         "REQUEST_METHOD": "POST", "PATH_INFO": "/predict", "SCRIPT_NAME": "", "QUERY_STRING": "",
         "RAW_URI": "/predict", "SERVER_NAME": "localhost", "SERVER_PORT": "8000",
@@ -125,7 +126,7 @@ def _request(app: Callable[..., Iterable[bytes]]) -> None:
         raise RuntimeError(f"the service answered {statuses}")
 
 
-def _pace(app: Any, count: int, rate: float) -> dict[str, float]:
+def _pace(request: Callable[[], None], count: int, rate: float) -> dict[str, float]:
     gc.collect()
     own: list[float] = []
     start = time.perf_counter() + 0.01
@@ -135,19 +136,19 @@ def _pace(app: Any, count: int, rate: float) -> dict[str, float]:
         if wait > 0:
             time.sleep(wait)
         began = time.thread_time()
-        _request(app)
+        request()
         own.append(time.thread_time() - began)
     total = time.process_time() - before
     return {"thread": statistics.median(own) * 1e6, "process": total / count * 1e6}
 
 
-def _objects(app: Any, count: int) -> dict[str, float]:
+def _objects(request: Callable[[], None], count: int) -> dict[str, float]:
     """Return how many objects that the collector tracks a request leaves until it is worked off."""
     gc.collect()
     gc.disable()
     before = len(gc.get_objects())
     for _ in range(count):
-        _request(app)
+        request()
     left = len(gc.get_objects()) - before
     gc.enable()
     return {"objects": left / count}
@@ -161,15 +162,25 @@ def main() -> None:
         "prediction": _prediction,
     }  # fmt: skip
     app = variants[sys.argv[1]]()
+    serve(lambda: call_wsgi(app), out)
+
+
+def serve(request: Callable[[], None], out: Any) -> None:
+    """Warm up, then answer each line of standard input.
+
+    Args:
+        request: Makes one request of the service.
+        out: Where the answers go.
+    """
     for _ in range(100):
-        _request(app)
+        request()
     print("ready", file=out, flush=True)
     for line in sys.stdin:
         what, *numbers = line.split()
         if what == "pace":
-            answer = _pace(app, int(numbers[0]), float(numbers[1]))
+            answer = _pace(request, int(numbers[0]), float(numbers[1]))
         else:
-            answer = _objects(app, int(numbers[0]))
+            answer = _objects(request, int(numbers[0]))
         print(json.dumps(answer), file=out, flush=True)
 
 

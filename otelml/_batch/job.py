@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
 from os import PathLike
 from types import TracebackType
@@ -16,8 +17,9 @@ from otelml import _guard
 from otelml import semconv_batch as names
 from otelml._batch.delivery import deliver, lost_so_far
 from otelml._batch.progress import Progress, show_progress
+from otelml._batch.remote import ChunkDone, RemoteJob
 from otelml._batch.result import BatchResult
-from otelml._batch.rows import rows_in
+from otelml._batch.rows import features_in, rows_in
 from otelml._batch.spans import BlockSpan
 from otelml._durations import seconds
 from otelml._metrics import LastRun, keep_run
@@ -57,7 +59,7 @@ class Chunk:
     def __enter__(self) -> Chunk:
         self.number, self._block = self._job.begin_chunk(self)
         if self._job.model is not None:
-            features = None if isinstance(self._rows, int) else self._rows
+            features = _guard.call(_COMPONENT, features_in, self._rows)
             version = self._job.version
             self.prediction = Prediction(self._job.model, version=version, features=features)
             self.prediction.__enter__()
@@ -145,6 +147,9 @@ class BatchJob:
             from otelml._batch.sample import RowSample
 
             self._sample = RowSample(self._reference, self._max_rows)
+        self._added: set[int] = set()
+        self._far_lost: Counter[str] = Counter()
+        self._far_delivered = True
         self._block: BlockSpan | None = None
         self._progress: Progress | None = None
         self._started_s = time.monotonic()
@@ -197,6 +202,52 @@ class BatchJob:
                 raise
             chunk.__exit__(None, None, None)
 
+    def remote(self) -> RemoteJob:
+        """Return the job for processes that score its chunks; inside the block, for pickle.
+
+        Example:
+            >>> def score(part, number, job):  # in a worker, which has called init
+            ...     with job.chunk(part, number) as chunk:
+            ...         chunk.set_result(label=model.predict(part))
+            ...     return chunk.done
+        """
+        context = self._block.span.get_span_context() if self._block is not None else None
+        span = None
+        if context is not None and context.is_valid:
+            span = (context.trace_id, context.span_id, int(context.trace_flags))
+        features = tuple(self._reference.features) if self._reference is not None else None
+        sent = (self._max_rows, self._flush_s)
+        return RemoteJob(self.name, self.model, self.version, span, features, *sent)
+
+    def add(self, chunk: ChunkDone | BaseException) -> None:
+        """Count a chunk that was scored in another process.
+
+        Args:
+            chunk: Its ``done``; or the exception that the chunk, or its worker, ended with: it
+                counts as one that failed.
+        """
+        _guard.call(_COMPONENT, self._add, chunk)
+
+    def _add(self, chunk: ChunkDone | BaseException) -> None:
+        if isinstance(chunk, BaseException):
+            self._failed += 1
+            return
+        if chunk.number in self._added:
+            return
+        self._added.add(chunk.number)
+        self._far_lost.update(chunk.undelivered)
+        self._far_delivered &= chunk.delivered
+        if self._sample is not None and chunk.keys is not None:
+            _guard.call(_COMPONENT, self._sample.put, chunk.keys, chunk.columns)
+        self._count(chunk.rows)
+
+    def _count(self, rows: int) -> None:
+        self._chunks += 1
+        self._rows += rows
+        if self._progress is not None:
+            elapsed_s = time.monotonic() - self._started_s
+            _guard.call(_COMPONENT, self._progress.advance, self._rows, elapsed_s)
+
     def begin_chunk(self, chunk: Chunk) -> tuple[int, BlockSpan | None]:
         """Begin a chunk; return its number and its span."""
         left, self._left = self._left, None
@@ -225,13 +276,9 @@ class BatchJob:
         if failed:
             self._failed += 1
             return
-        self._chunks += 1
-        self._rows += count
         if self._sample is not None and not isinstance(rows, int):
             _guard.call(_COMPONENT, self._sample.take, rows)
-        if self._progress is not None:
-            elapsed_s = time.monotonic() - self._started_s
-            _guard.call(_COMPONENT, self._progress.advance, self._rows, elapsed_s)
+        self._count(count)
 
     # --- the end ----------------------------------------------------------------------------
 
@@ -273,10 +320,11 @@ class BatchJob:
         found = _guard.call(_COMPONENT, deliver, self._lost, self._flush_s)
         if found is None:
             return False, {}
-        if found[1]:
-            what = ", ".join(f"{count} {name}" for name, count in found[1].items())
+        delivered, lost = found[0] and self._far_delivered, Counter(found[1]) + self._far_lost
+        if lost:
+            what = ", ".join(f"{count} {name}" for name, count in lost.items())
             _logger.warning("otelml: batch %s: not delivered: %s", self.name, what)
-        return found
+        return delivered, dict(lost)
 
     def _compare(self) -> DriftResult | None:
         if self._sample is None or self._reference is None or not self._sample.rows:
@@ -307,7 +355,10 @@ class BatchJob:
         words = f"failed by {error}" if error else "done"
         if drift is not None and drift.drifted:
             words += f", {len(drift.drifted)} of {len(drift.features)} features drifted"
-        level = logging.ERROR if error else logging.WARNING if "drifted" in words else logging.INFO
+        if self._failed:
+            words += f", {self._failed} chunks failed"
+        is_well = not self._failed and (drift is None or not drift.drifted)
+        level = logging.ERROR if error else logging.INFO if is_well else logging.WARNING
         message = f"batch {self.name}: {self._rows} rows in {self._chunks} chunks, {words}"
         extra = {EVENT_NAME: names.EVENT_BATCH_FINISHED, **said}
         span = self._block.span if self._block is not None else None

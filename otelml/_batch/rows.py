@@ -16,3 +16,12 @@ def rows_in(rows: Any) -> int:
         return max((len(values) for values in rows.values()), default=0)
     shape = getattr(rows, "shape", None)
     return int(shape[0]) if shape else len(rows)
+
+
+def features_in(rows: Any) -> Any:
+    """Return a table as features of a prediction, to which a mapping would be one row."""
+    if isinstance(rows, (int, np.integer)):
+        return None
+    if isinstance(rows, Mapping):
+        return [dict(zip(rows, row, strict=True)) for row in zip(*rows.values(), strict=False)]
+    return rows

@@ -17,14 +17,17 @@ class RowSample:
     """Each row gets a random key, and those of the smallest keys are kept: a uniform sample.
 
     Args:
-        reference: What the rows will be compared with.
+        reference: What the rows will be compared with, or the names of its features.
         limit: Rows to keep; up to twice as many, and a chunk, are held.
+        seed: Of the keys; samples that are to be put together need one each.
     """
 
-    def __init__(self, reference: Reference, limit: int) -> None:
-        self._names = list(reference.features)
+    def __init__(
+        self, reference: Reference | tuple[str, ...], limit: int, seed: int | None = None
+    ) -> None:
+        self._names = list(reference if isinstance(reference, tuple) else reference.features)
         self._limit = limit
-        self._random = np.random.default_rng(_SEED)
+        self._random = np.random.default_rng(_SEED if seed is None else (_SEED, seed))
         self._keys: npt.NDArray[np.float64] = np.empty(0)
         self._parts: list[tuple[int, dict[str, Any]]] = []
         self._part_keys: list[npt.NDArray[np.float64]] = []
@@ -37,7 +40,10 @@ class RowSample:
         named = named or (isinstance(rows, list) and bool(rows) and isinstance(rows[0], Mapping))
         columns = read_frame(rows, None if named else self._names)
         count = max((len(values) for values in columns.values()), default=0)
-        keys = self._random.random(count)
+        self.put(self._random.random(count), columns)
+
+    def put(self, keys: npt.NDArray[np.float64], columns: Mapping[str, Any]) -> None:
+        """Take in rows that have their keys, as ``keyed`` gave them elsewhere."""
         kept = keys < self._highest
         self._parts.append(
             (int(kept.sum()), {name: _array(values)[kept] for name, values in columns.items()})
@@ -74,6 +80,11 @@ class RowSample:
         if self._parts:
             self._thin()
         return self._parts[0][1] if self._parts else {}
+
+    def keyed(self) -> tuple[npt.NDArray[np.float64], dict[str, Any]]:
+        """Return the keys of the rows, and these as columns."""
+        columns = self.columns()
+        return (self._part_keys[0] if self._part_keys else np.empty(0)), columns
 
     @property
     def rows(self) -> int:

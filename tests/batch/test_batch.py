@@ -83,6 +83,20 @@ def test_with_a_model_each_chunk_is_a_prediction_of_it(capture_telemetry):
     assert total.where(ml__prediction__label="b").sum() == 4
 
 
+@pytest.mark.parametrize("kind", [list, np.asarray])
+def test_a_mapping_of_columns_has_as_many_rows_as_they(kind, capture_telemetry):
+    """With a model as well, to whose prediction a mapping would be one row."""
+    table = {"income": kind([1.0, 2.0, 3.0]), "job": kind(["a", "b", "c"])}
+    with otelml.batch("nightly", model="loan", progress=False) as job:
+        for part in job.chunks(table, size=2):
+            otelml.current_prediction().set_result(label=["yes"] * len(part["income"]))
+    assert (job.result.rows, job.result.chunks) == (3, 2)
+    spans = capture_telemetry.predictions("loan")
+    assert [span.attributes["ml.prediction.rows"] for span in spans] == [2, 1]
+    total = capture_telemetry.metric("ml.predictions").where(ml__prediction__label="yes")
+    assert total.sum() == 3
+
+
 def test_drift_is_that_of_the_whole_batch(capture_telemetry):
     """As one comparison of all rows gives it, as return value, event, span and metric."""
     reference = Reference.from_data(_frame())
