@@ -90,8 +90,10 @@ async def _answer(scope: Scope, receive: Receive, mounted: frozenset[Route]) -> 
     whole, root = scope["path"], scope.get("root_path", "").rstrip("/")
     # Servers and routers differ in whether the path includes where the application is mounted.
     beneath = whole[len(root) :] if root and whole.startswith(f"{root}/") else whole
-    beneath = beneath.rstrip("/") or "/"  # Litestar ends the path beneath a mount with a slash
     routes, name = route_of(beneath)
+    if not routes and beneath.endswith("/"):  # as Litestar ends each path beneath a mount
+        beneath = beneath[:-1]
+        routes, name = route_of(beneath)
     routes = [route for route in routes if route in mounted]
     if not routes:
         return _NOT_FOUND

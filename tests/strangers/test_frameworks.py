@@ -76,7 +76,7 @@ class Asked:
         if self.status == 200:
             self.label = json.loads(body)["label"]
             del headers["traceparent"]
-            told = json.dumps({"id": self.prediction_id, "actual": "yes"})
+            told = json.dumps({"prediction_id": self.prediction_id, "actual": "yes"})
             connection.request("POST", labels, told, headers)
             response = connection.getresponse()
             self.feedback = response.status
