@@ -91,6 +91,9 @@ async def _answer(scope: Scope, receive: Receive, mounted: frozenset[Route]) -> 
     # Servers and routers differ in whether the path includes where the application is mounted.
     beneath = whole[len(root) :] if root and whole.startswith(f"{root}/") else whole
     routes, name = route_of(beneath)
+    if not routes and beneath.endswith("/"):  # as Litestar ends each path beneath a mount
+        beneath = beneath[:-1]
+        routes, name = route_of(beneath)
     routes = [route for route in routes if route in mounted]
     if not routes:
         return _NOT_FOUND

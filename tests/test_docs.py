@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -24,8 +26,10 @@ def test_code_runs(code, monkeypatch):
 
     for signal in ("TRACES", "METRICS", "LOGS"):
         monkeypatch.setenv(f"OTEL_{signal}_EXPORTER", "none")
+    document = types.ModuleType("__document__")  # Litestar looks for the module of a view
+    monkeypatch.setitem(sys.modules, document.__name__, document)
     try:
-        exec(compile(code, "<document>", "exec"), {"__name__": "__document__"})  # noqa: S102 - our own documents
+        exec(compile(code, "<document>", "exec"), vars(document))  # noqa: S102 - our own documents
     finally:
         otelml.shutdown()
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from opentelemetry.context import Context, attach, get_current
 
-from otelml._prediction import detach, request_scope
+from otelml._prediction import current_open, detach, request_scope
 from otelml._requests.request import Lane, RequestScope
 
 _inner: list[ContextVar[Any]] = []
@@ -28,8 +28,8 @@ def carry_along(variable: ContextVar[Any]) -> None:
 
 
 def is_enclosed() -> bool:
-    """Whether a request or a model encloses the caller."""
-    if request_scope.get() is not None:
+    """Whether a request, a prediction that was said, or a model encloses the caller."""
+    if request_scope.get() is not None or current_open() is not None:
         return True
     for variable in _inner:  # noqa: SIM110 - this runs for each task of the process
         if variable.get() is not None:

@@ -17,6 +17,7 @@ from otelml._requests import begin_call, describe, end_call, register_framework
 from otelml.instrumentors.base import Instrumentor
 from otelml.instrumentors.inside import NOBODY, QUIET, Inside, current, enter, leave, quiet
 from otelml.instrumentors.patch import Function, ModulePatches, as_wrapper, unwrapped
+from otelml.instrumentors.threads import instrument_threads, uninstrument_threads
 
 
 class Asked(NamedTuple):
@@ -73,8 +74,10 @@ class ModelLibrary(Instrumentor):
         register_framework(self.framework, self.describe)
         self.on = True
         self.patches.apply()
+        _guard.call("threads", instrument_threads)
 
     def _uninstrument(self, **_: Any) -> None:
+        _guard.call("threads", uninstrument_threads)
         self.on = False
         self.patches.undo()
 

@@ -1,7 +1,7 @@
 """Threads and thread pools: what a request hands to them stays part of it.
 
-A web framework's instrumentor turns this on with itself, and off again; many may. Outside a request
-and outside a model, each wrapper is one look and passes on.
+An instrumentor of a web framework or a model library turns this on with itself, and off again; many
+may. Outside a request, a prediction and a model, each wrapper is one look and passes on.
 
 What is patched is what everybody ends up in: ``submit`` of thread pools, whoever made them when,
 futures' callbacks, ``multiprocessing``'s pools of threads (joblib's too), and ``Thread.start``, for

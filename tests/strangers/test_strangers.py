@@ -5,25 +5,22 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections import Counter
 from dataclasses import dataclass, replace
-from http.client import HTTPConnection
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from tests._otlp_server import OtlpServer
+from tests.strangers._run import STAGES, ask, attributes, free_port, last_points, wait
 
 pytestmark = pytest.mark.slow  # each application is a process that imports scikit-learn
 
 _APPS = Path(__file__).parent / "apps"
 _REQUESTS = 20
-_STAGES = ["feature_extraction", "inference", "post_processing"]
 _GUNICORN = (sys.executable, "-m", "gunicorn", "--no-control-socket", "--log-level", "warning")
 
 
@@ -172,43 +169,10 @@ class Run:
         return sorted(below, key=lambda s: s.start_time_unix_nano)
 
 
-def _attributes(item):
-    return {a.key: getattr(a.value, a.value.WhichOneof("value")) for a in item.attributes}
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _wait(port, process):
-    end = time.monotonic() + 180  # a library may take its time to load
-    while time.monotonic() < end:
-        assert process.poll() is None, "the application ended"
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("the application does not listen")
-
-
-def _ask(port, method, path, body):
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request(method, path, body, {"Content-Type": "application/json"})
-    response = connection.getresponse()
-    body = response.read()
-    connection.close()
-    # A server that spells names in lower case spells the same names.
-    return response.status, {k.title(): v for k, v in response.headers.items()}, body
-
-
 @pytest.fixture(scope="module", params=STRANGERS, ids=lambda s: s.id)
 def run(request):
     """One application, started, asked twenty times, and ended by SIGTERM."""
-    stranger, port = request.param, _free_port()
+    stranger, port = request.param, free_port()
     command = [part.format(port=port) for part in stranger.command]
     with OtlpServer() as otlp:
         environment = {
@@ -220,8 +184,8 @@ def run(request):
         }
         process = subprocess.Popen(command, cwd=_APPS, env=environment, stdout=subprocess.DEVNULL)
         try:
-            _wait(port, process)
-            asked = [_ask(port, *stranger.ask(i)) for i in range(_REQUESTS)]
+            wait(port, process)
+            asked = [ask(port, *stranger.ask(i)) for i in range(_REQUESTS)]
             process.send_signal(signal.SIGTERM)
             process.wait(30)
         finally:
@@ -230,7 +194,7 @@ def run(request):
         answers = [(status, headers) for status, headers, _ in asked]
         run = Run(stranger, otlp, answers, [body for *_, body in asked])
         if stranger.library and not stranger.models[0]:
-            made_up = {_attributes(p)["ml.model.name"] for p in run.predictions()}
+            made_up = {attributes(p)["ml.model.name"] for p in run.predictions()}
             assert len(made_up) == 1
             run.stranger = replace(stranger, models=tuple(made_up) * _REQUESTS)
         yield run
@@ -249,7 +213,7 @@ def test_answers(run):
     """Every request is answered, with a prediction id of its own."""
     assert {status for status, _ in run.answers} <= {200, 201}
     ids = {headers["X-Prediction-Id"] for _, headers in run.answers}
-    assert ids == {_attributes(p)["ml.prediction.id"] for p in run.predictions()}
+    assert ids == {attributes(p)["ml.prediction.id"] for p in run.predictions()}
     assert len(ids) == _REQUESTS
 
 
@@ -261,8 +225,8 @@ def test_one_prediction_a_request(run):
     assert len({s.span_id for s in servers}) == _REQUESTS
     assert {s.trace_id for s in servers} == {p.trace_id for p in predictions}
     assert {s.kind for s in servers} == {2}
-    assert tuple(_attributes(p)["ml.model.name"] for p in predictions) == run.stranger.models
-    assert tuple(_attributes(p)["ml.prediction.rows"] for p in predictions) == run.stranger.rows
+    assert tuple(attributes(p)["ml.model.name"] for p in predictions) == run.stranger.models
+    assert tuple(attributes(p)["ml.prediction.rows"] for p in predictions) == run.stranger.rows
     assert len(run.spans) == len(run.otlp.spans) == _REQUESTS * 5
 
 
@@ -270,7 +234,7 @@ def test_labels(run):
     """What a service of the matrix answered is what its prediction says, in the same trace."""
     if not run.stranger.library:
         return
-    said = {_attributes(p)["ml.prediction.id"]: _attributes(p) for p in run.predictions()}
+    said = {attributes(p)["ml.prediction.id"]: attributes(p) for p in run.predictions()}
     answered = {
         headers["X-Prediction-Id"]: json.loads(body)["label"]
         for (_, headers), body in zip(run.answers, run.bodies, strict=True)
@@ -284,7 +248,7 @@ def test_stages(run):
     """Three stages, contiguous, add up to the prediction, which lies in the server span."""
     for prediction in run.predictions():
         stages = run.children(prediction)
-        assert [s.name for s in stages] == _STAGES
+        assert [s.name for s in stages] == STAGES
         assert [a.end_time_unix_nano == b.start_time_unix_nano for a, b in pairwise(stages)] == [
             True,
             True,
@@ -297,33 +261,23 @@ def test_stages(run):
         assert prediction.end_time_unix_nano <= server.end_time_unix_nano
 
 
-def _last(run, metric):
-    """The newest point of each stream."""
-    newest = {}
-    for point in run.otlp.points(metric):
-        key = tuple(sorted(_attributes(point).items()))
-        if key not in newest or newest[key].time_unix_nano <= point.time_unix_nano:
-            newest[key] = point
-    return [(dict(key), point) for key, point in newest.items()]
-
-
 def test_metrics(run):
     """Totals of the metrics equal the requests that were made."""
     rows, durations = Counter(), Counter()
-    for attributes, point in _last(run, "ml.predictions"):
-        rows[attributes["ml.model.name"]] += int(point.as_double or point.as_int)
-    for attributes, point in _last(run, "ml.prediction.duration"):
-        durations[attributes["ml.model.name"]] += point.count
+    for said, point in last_points(run.otlp, "ml.predictions"):
+        rows[said["ml.model.name"]] += int(point.as_double or point.as_int)
+    for said, point in last_points(run.otlp, "ml.prediction.duration"):
+        durations[said["ml.model.name"]] += point.count
     expected = Counter()
     for name, count in zip(run.stranger.models, run.stranger.rows, strict=True):
         expected[name] += count
     assert rows == expected
     assert durations == Counter(run.stranger.models)
     stages = Counter()
-    for attributes, point in _last(run, "ml.stage.duration"):
-        stages[attributes["ml.stage.name"]] += point.count
-    assert stages == dict.fromkeys(_STAGES, _REQUESTS)
-    requests = sum(p.count for _, p in _last(run, "http.server.request.duration"))
+    for said, point in last_points(run.otlp, "ml.stage.duration"):
+        stages[said["ml.stage.name"]] += point.count
+    assert stages == dict.fromkeys(STAGES, _REQUESTS)
+    requests = sum(p.count for _, p in last_points(run.otlp, "http.server.request.duration"))
     assert requests == (_REQUESTS if run.stranger.http_metrics else 0)
 
 
@@ -331,17 +285,17 @@ def test_metrics(run):
 def test_exemplars(run, metric):
     """Every stream has exemplars, and they lead to the prediction or stage that was measured."""
     found = [
-        (_attributes(point), exemplar)
+        (attributes(point), exemplar)
         for point in run.otlp.points(metric)
         for exemplar in point.exemplars
     ]
-    for attributes, exemplar in found:
+    for said, exemplar in found:
         span = run.spans[exemplar.span_id]
         assert span.trace_id == exemplar.trace_id
-        model = attributes["ml.model.name"]
-        assert span.name == attributes.get("ml.stage.name", f"predict {model}")
-    streams = [attributes for attributes, _ in _last(run, metric)]
-    assert [s for s in streams if s not in [attributes for attributes, _ in found]] == []
+        model = said["ml.model.name"]
+        assert span.name == said.get("ml.stage.name", f"predict {model}")
+    streams = [said for said, _ in last_points(run.otlp, metric)]
+    assert [s for s in streams if s not in [said for said, _ in found]] == []
 
 
 def test_logs(run):

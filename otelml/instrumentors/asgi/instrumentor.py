@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+from otelml import _guard
 from otelml.instrumentors.asgi.http import App, Entry, Receive, Scope, Send, excluded_by_environment
 from otelml.instrumentors.asgi.views import View
 from otelml.instrumentors.base import Instrumentor
 from otelml.instrumentors.conventions import prefer_stable_conventions
+from otelml.instrumentors.threads import instrument_threads, uninstrument_threads
 
 __all__ = ["AsgiInstrumentor", "Wrapped"]
 
@@ -30,8 +32,10 @@ class AsgiInstrumentor(Instrumentor):
         if options.get("excluded_urls") is None:
             options["excluded_urls"] = excluded_by_environment("ASGI")
         self.options = options
+        _guard.call("threads", instrument_threads)
 
     def _uninstrument(self, **_: Any) -> None:
+        _guard.call("threads", uninstrument_threads)
         self.options = None
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from otelml import _guard
 from otelml._requests import register_framework
 from otelml.instrumentors.base import Instrumentor
 from otelml.instrumentors.sklearn.decisions import decision_of
 from otelml.instrumentors.sklearn.identity import FRAMEWORK, describe
 from otelml.instrumentors.sklearn.modules import SklearnPatches
+from otelml.instrumentors.threads import instrument_threads, uninstrument_threads
 
 __all__ = ["SklearnInstrumentor"]
 
@@ -32,8 +34,10 @@ class SklearnInstrumentor(Instrumentor):
     def _instrument(self, **_: Any) -> None:
         register_framework(FRAMEWORK, _describe)
         _patches.apply()
+        _guard.call("threads", instrument_threads)
 
     def _uninstrument(self, **_: Any) -> None:
+        _guard.call("threads", uninstrument_threads)
         _patches.undo()
 
 
