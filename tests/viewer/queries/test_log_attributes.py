@@ -10,6 +10,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from otelml.viewer.decode import decode_logs
 from otelml.viewer.queries import BadParameterError, list_logs
+from otelml.viewer.queries.window import Window
 from otelml.viewer.store import Store
 
 MS = 1_000_000
@@ -142,3 +143,10 @@ def test_a_filter_that_is_none_is_refused(store, where):
     """With the form that is expected."""
     with pytest.raises(BadParameterError, match="key=value"):
         ask(store, where)
+
+
+def test_whole_milliseconds_are_exact():
+    """A float's product would be up to 128 ns off, so that a range begins after its oldest item."""
+    first = T0 // MS
+    for ms in range(first, first + 500):
+        assert Window(float(ms), ms + 1.0).from_ns == ms * MS
