@@ -33,6 +33,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 64  # so that those beyond the most are turned away, and do not wait
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._lock = _threads.Lock()

@@ -45,7 +45,7 @@ otelml.shutdown(0)
 """,
         OTEL_SDK_DISABLED="true",
     )
-    assert (code, out) == (0, "")
+    assert (code, out) == (0, ""), err
     assert err.count(_MESSAGE) == (1 if worker < 2 and not has_threads else 0)
 
 

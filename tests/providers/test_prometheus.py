@@ -239,8 +239,9 @@ def test_connections_that_say_nothing_do_not_add_up(make, port):
 
 def _dribble(port, stop):
     """Hold a connection by a byte now and then, until it is ended; return whether it was."""
-    with socket.create_connection(("127.0.0.1", port), timeout=0.1) as one:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as one:
         one.sendall(b"GET /metrics HTTP/1.0\r\nX-Slow: ")
+        one.settimeout(0.1)
         while not stop.is_set():
             try:
                 one.sendall(b"a")

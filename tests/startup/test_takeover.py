@@ -80,9 +80,11 @@ telemetry = otelml.init(
     metrics=otelml.MetricOptions(low_confidence=0.9), resource_attributes={"team": "a"},
 )
 """
-    end = "print(telemetry.status()['instrumented'], otelml.init('loan', service_version='7'"
-    end += ", environment='prod', model='risk', model_version='3', metrics=otelml.MetricOptions("
-    end += "low_confidence=0.9), resource_attributes={'team': 'a'}) is telemetry)"
+    # In one piece: print writes a line's end by itself, and a log line may come before that.
+    end = "import sys; sys.stdout.write(f\"{telemetry.status()['instrumented']} {otelml.init('loan'"
+    end += ", service_version='7', environment='prod', model='risk', model_version='3', metrics="
+    end += "otelml.MetricOptions(low_confidence=0.9), resource_attributes={'team': 'a'})"
+    end += ' is telemetry}\\n")'
     with OtlpServer() as server:
         out = run(tmp_path, BEFORE + init + AFTER + end, server)
     assert sorted(server.span_names()) == [
