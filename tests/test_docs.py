@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
 import sys
-import types
 from pathlib import Path
 
 import pytest
@@ -20,18 +20,29 @@ BLOCKS = [
 
 
 @pytest.mark.parametrize("code", BLOCKS)
-def test_code_runs(code, monkeypatch):
+def test_code_runs(code, monkeypatch, tmp_path):
     """Every block runs as it stands, sending nowhere."""
     import otelml
 
     for signal in ("TRACES", "METRICS", "LOGS"):
         monkeypatch.setenv(f"OTEL_{signal}_EXPORTER", "none")
-    document = types.ModuleType("__document__")  # Litestar looks for the module of a view
-    monkeypatch.setitem(sys.modules, document.__name__, document)
+    if "litestar" in code:  # it sets up logging for the whole process, for good
+        _run_alone(code, tmp_path)
+        return
     try:
-        exec(compile(code, "<document>", "exec"), vars(document))  # noqa: S102 - our own documents
+        exec(compile(code, "<document>", "exec"), {"__name__": "__document__"})  # noqa: S102 - our own documents
     finally:
         otelml.shutdown()
+
+
+def _run_alone(code, folder):
+    (folder / "document.py").write_text(code)
+    program = "import document, otelml; otelml.shutdown()"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
