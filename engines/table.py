@@ -131,8 +131,9 @@ TABLE: Final = {
     )
 }
 
-# Programs that only the tests run: manifests and the chart are built and checked with them. The two
-# modules are not compiled, the schemas of their kinds are read from them.
+# Programs that only the tests run: manifests and the chart are built and checked with kubernetes'
+# (two of its modules are not compiled, the schemas of their kinds are read from them), and
+# telemetrygen sends to the viewer.
 TOOLS: Final = {
     tool.name: tool
     for tool in (
@@ -149,6 +150,18 @@ TOOLS: Final = {
                 "github.com/yannh/kubeconform/cmd/kubeconform",
             ),
             build_minutes=5,
+        ),
+        Engine(
+            name="telemetrygen",
+            version="0.161.0",
+            image="",
+            ports={},
+            health=("", ""),
+            binaries=("telemetrygen",),
+            packages=(
+                "github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen",
+            ),
+            build_minutes=3,
         ),
     )
 }

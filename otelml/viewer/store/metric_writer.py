@@ -1,7 +1,9 @@
 """Metric points into the store.
 
 Cumulative points are stored beside their increase since the point before, worked out here once
-and across resets, so that every query over counters is a plain sum.
+and across resets, so that every query over counters is a plain sum. A point that comes after a
+newer one of its series, as from several workers or a retry, is kept where it says all by itself: a
+gauge or a delta.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from otelml.viewer.store.coarse import CoarseWriter
 # would put hours of increase into one step, so its first point is only a baseline.
 _YOUNG_NS = 300 * 1_000_000_000
 _KEPT = 50_000
+_INSERT_POINT = "INSERT INTO points VALUES(?,?,?,?,?,?,?,?,?,?)"
 # What tells series apart, by the ids of metric, resource and scope, and the attributes.
 SeriesKey: TypeAlias = tuple[int, int, int, bytes]
 
@@ -85,12 +88,12 @@ class MetricWriter:
         self._coarse.flush()
 
     def write(self, metrics: list[MetricRows]) -> int:
-        """Store the points that are newer than what their series has; return how many."""
+        """Store points, but for those that come too late to tell anything; return how many."""
         rows: list[tuple[object, ...]] = []
         exemplars: list[tuple[object, ...]] = []
         details: list[tuple[object, ...]] = []
         touched: dict[int, int] = {}
-        late: list[tuple[int, MetricRows, PointRow]] = []
+        late: list[tuple[Series, MetricRows, PointRow]] = []
         for metric in metrics:
             metric_id = self._metric(metric)
             resource = self._catalog.resource(metric.origin)
@@ -100,19 +103,17 @@ class MetricWriter:
                 key = (metric_id, resource, scope, point.attributes)
                 series = self._find_series(key, watched=watched)
                 if point.time_ns <= series.last_ns:
-                    late.append((series.id, metric, point))
+                    late.append((series, metric, point))
                     continue
                 rows.append(self._row(series, metric, point))
                 touched[series.id] = point.time_ns
-                if point.quantiles or point.extremes != (None, None):
-                    quantiles = json.dumps(point.quantiles)
-                    details.append((series.id, point.time_ns, *point.extremes, quantiles))
-                exemplars.extend((series.id, *each) for each in point.exemplars or ())
+                _add_beside(series.id, point, details, exemplars)
             self._senders.add((metric_id, resource))
-        self._connection.executemany("INSERT INTO points VALUES(?,?,?,?,?,?,?,?,?,?)", rows)
+        self._connection.executemany(_INSERT_POINT, rows)
+        kept = [each for each in late if self._keeps_late(*each)]
+        for series, _, point in kept:
+            _add_beside(series.id, point, details, exemplars)
         self._connection.executemany("INSERT OR REPLACE INTO details VALUES(?,?,?,?,?)", details)
-        for each in late:
-            self._refuse_unless_stored(*each)
         self._connection.executemany("INSERT OR IGNORE INTO exemplars VALUES(?,?,?,?,?)", exemplars)
         self._connection.executemany(
             "UPDATE series SET last_ns=? WHERE id=?",
@@ -120,17 +121,26 @@ class MetricWriter:
         )
         if len(self._series) > _KEPT:
             self._series.clear()
-        return len(rows)
+        return len(rows) + len(kept)
 
-    def _refuse_unless_stored(self, series: int, metric: MetricRows, point: PointRow) -> None:
-        """Count a point that came too late; a sender that only repeats itself loses nothing."""
+    def _keeps_late(self, series: Series, metric: MetricRows, point: PointRow) -> bool:
+        """Store a point that comes after a newer one, if it needs none before it; else count it.
+
+        A sender that only repeats itself loses nothing.
+        """
         row = self._connection.execute(
-            "SELECT value, count FROM points WHERE series=? AND time_ns=?", (series, point.time_ns)
+            "SELECT value, count FROM points WHERE series=? AND time_ns=?",
+            (series.id, point.time_ns),
         ).fetchone()
         summed = metric.delta and metric.kind == UPDOWN
+        if row is None and not summed and (metric.delta or metric.kind == GAUGE):
+            stored = self._columns(series.id, metric, point, _increase(series, metric, point))
+            self._connection.execute(_INSERT_POINT, stored)
+            return True
         if row is None or (row != (point.value, point.count) and not summed):
             message = f"a point of {metric.name} is not newer than its series' last"
             self.refused[LATE, message] += 1
+        return False
 
     def _row(self, series: Series, metric: MetricRows, point: PointRow) -> tuple[object, ...]:
         increase = _increase(series, metric, point)
@@ -139,11 +149,16 @@ class MetricWriter:
             point.value = (point.value or 0.0) + (series.value or 0.0)
         series.last_ns, series.start_ns = point.time_ns, point.start_ns
         series.value, series.count, series.buckets = point.value, point.count, point.buckets
+        return self._columns(series.id, metric, point, increase)
+
+    def _columns(
+        self, series: int, metric: MetricRows, point: PointRow, increase: Increase
+    ) -> tuple[object, ...]:
         layout = None if point.buckets is None else self._layout(point.buckets)
         added = (increase.value, increase.count, increase.buckets)
-        self._coarse.add(series.id, point.time_ns, point.value, added, layout)
+        self._coarse.add(series, point.time_ns, point.value, added, layout)
         return (
-            series.id,
+            series,
             point.time_ns,
             point.start_ns,
             point.value,
@@ -222,6 +237,17 @@ class MetricWriter:
             ).fetchone()
             found = self._layouts[buckets.bounds] = int(row[0])
         return found
+
+
+def _add_beside(
+    series: int,
+    point: PointRow,
+    details: list[tuple[object, ...]],
+    exemplars: list[tuple[object, ...]],
+) -> None:
+    if point.quantiles or point.extremes != (None, None):
+        details.append((series, point.time_ns, *point.extremes, json.dumps(point.quantiles)))
+    exemplars.extend((series, *each) for each in point.exemplars or ())
 
 
 def _increase(series: Series, metric: MetricRows, point: PointRow) -> Increase:

@@ -41,6 +41,16 @@ def points(*fields, name="m", kind="gauge", unit=""):
     return message
 
 
+def counted(*pairs, name="m"):
+    """Points of a cumulative counter, by value and time."""
+    message = metrics_pb.ExportMetricsServiceRequest()
+    metric = message.resource_metrics.add().scope_metrics.add().metrics.add(name=name)
+    metric.sum.aggregation_temporality, metric.sum.is_monotonic = 2, True
+    for value, time_ns in pairs:
+        metric.sum.data_points.add(as_int=value, time_unix_nano=time_ns)
+    return message
+
+
 def logs(*fields):
     message = logs_pb.ExportLogsServiceRequest()
     scope = message.resource_logs.add().scope_logs.add()
@@ -93,12 +103,12 @@ def test_what_is_too_old_or_too_far_ahead_is_refused_with_the_reason(refused, ap
 
 
 def test_a_late_point_is_refused_and_a_repeated_one_is_not(refused, api):
-    """A sender that repeats itself has lost nothing."""
+    """A sender that repeats itself has lost nothing; a sum since the start needs those before it."""
     now = time.time_ns()
-    sent = points({"as_int": 1, "time_unix_nano": now}, {"as_int": 2, "time_unix_nano": now + 1})
+    sent = counted((1, now), (2, now + 1))
     assert refused("/v1/metrics", sent)[0] == 0
     assert refused("/v1/metrics", sent)[0] == 0
-    late = points({"as_int": 3, "time_unix_nano": now - 5}, {"as_int": 9, "time_unix_nano": now})
+    late = counted((3, now - 5), (9, now))
     number, reason = refused("/v1/metrics", late)
     assert (number, reason[:7]) == (2, "2 late:")
     assert api("/api/status")["reasons"] == {"late": 2}
