@@ -43,7 +43,7 @@ NAMESPACES = {
     "google.protobuf": "protobuf",
 }
 """Which declared distribution brings a part of a shared package, by itself or as its own format."""
-IMPORTS = {"sklearn": "scikit-learn", "grpc": "grpcio", "botocore": "boto3"}
+IMPORTS = {"sklearn": "scikit-learn", "grpc": "grpcio", "botocore": "boto3", "tomli": "tomli"}
 """Distributions whose modules have another name, or come with one that is declared."""
 OF_ROOMS = {
     "otelml/instrumentors/asgi": {"fastapi"},

@@ -14,22 +14,34 @@ from typing import Any
 import wrapt
 
 from otelml import _guard, _process
+from otelml._providers.imports import import_alone
 from otelml._state import ProcessState
 
-__all__ = ["load_client"]
+__all__ = ["await_client", "load_client"]
 
 _NEEDED = ("requests", "netrc", "encodings.idna")
 _HOLDERS = ("urllib3.util.ssl_", "urllib3.util")
+_WAIT_S = 10.0
 _loaded: ProcessState[bool] = ProcessState(False)
 
 
 def load_client() -> None:
     """Import the client, while no other thread forks: the child would wait for its module locks."""
-    if _loaded.value:
-        return
-    with _process.no_fork():
-        for module in _NEEDED:
-            import_module(module)
+    if not _loaded.value:
+        with _process.no_fork():
+            for module in _NEEDED:
+                import_module(module)
+        _follow_gevent()
+
+
+def await_client() -> None:
+    """Import the client in a thread of ours, when the application's imports have ended."""
+    if not _loaded.value:
+        import_alone(_NEEDED, _WAIT_S)
+        _follow_gevent()
+
+
+def _follow_gevent() -> None:
     if not _loaded.exchange(True):  # such a hook stays for good
         wrapt.register_post_import_hook(_await_patch, "gevent.events")
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from otelml import _process
-from otelml._providers.client import load_client
+from otelml._providers.client import await_client, load_client
 from otelml._providers.delivery import Outcome
 from otelml._shown import cause_of, shown_url
 
@@ -114,7 +114,7 @@ class HttpTarget:
 
     def send(self, payload: bytes, timeout_s: float) -> Outcome:
         """Make one attempt; a connection that went stale while idle is tried anew at once."""
-        load_client()
+        await_client()
         import requests
 
         started = monotonic()

@@ -35,6 +35,8 @@ code = "import subprocess, sys; subprocess.run([sys.executable, 'child.py'])"
 out = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True).stdout
 """,
     "a fork that becomes another program": """
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12: the process has threads
 read, write = os.pipe()
 if os.fork() == 0:
     os.dup2(write, 1)

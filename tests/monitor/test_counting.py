@@ -24,7 +24,12 @@ def test_unsorted_values_are_counted_as_sorted_ones(edges):
 
 def test_texts_are_read_as_any_other_levels():
     """A column of nothing but texts is not looked at value by value, and is the same column."""
-    assert read_column(["b", "a", "b"]) == read_column(["b", "a", "b"], categorical=True)
+    texts, levels = (read_column(["b", "a", "b"], categorical=each) for each in (None, True))
+    assert (
+        (texts.kind, texts.levels)
+        == (levels.kind, levels.levels)
+        == ("categorical", ("b", "a", "b"))
+    )
     assert read_column(["a", None]).missing == 1
     assert read_column([np.str_("a"), "b"]).levels == ("a", "b")
     assert read_column(["a", 1, 2.0, float("nan")]).levels == ("a", "1", "2")
