@@ -3,8 +3,9 @@
 Recording through the API cleans and hashes the attributes each time, which is most of its cost;
 the worker records the same few streams over and over. A :class:`BoundStream` looks the stream's
 aggregations up once and hands later measurements to them: the same objects, so temporality,
-views, readers and exemplars are the SDK's own. Where anything is otherwise than expected (another
-SDK, a foreign meter), or fails, measurements go through the API.
+views, readers and exemplars are the SDK's own. Where each collection makes them anew (deltas, from
+1.45.2 on), their keeper takes measurements (``renewed.py``). Where anything is otherwise than
+expected (another SDK, a foreign meter), or fails, measurements go through the API.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from itertools import compress, repeat
 from operator import le
 from typing import Any, NamedTuple
@@ -23,6 +25,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 from otelml import _fast_paths, _guard
+from otelml._metrics.renewed import Renewed, aggregation_of, current, is_renewed
 
 _NO_CONTEXT = Context()
 _EXEMPLAR_INTERVAL_NS = 100_000_000
@@ -179,19 +182,23 @@ class BoundStream:
         """Record amounts that need no exemplar, all at once where that can be done."""
         if not len(rest):
             return
-        bound = [aggregate.__self__ for aggregate in self._aggregates]
-        if (
-            bound
-            and not _fast_paths.is_off(_fast_paths.HISTOGRAMS)
-            and all(hasattr(each, name) for each in bound for name in _HISTOGRAM_PARTS)
-        ):
-            added = [_guard.quietly(_prepared, each, rest) for each in bound]
-            ready = [add for add in added if add is not None]
-            if len(ready) == len(bound):
-                for add in ready:
-                    add()
-                return
-            _fast_paths.turn_off(_fast_paths.HISTOGRAMS, "a histogram's parts are not as known")
+        if len(rest) > 1 and any(isinstance(each.__self__, Renewed) for each in self._aggregates):
+            self.write(float(rest[0]), 0, None)  # so that there is one to add to
+            rest = rest[1:]
+        with ExitStack() as held:
+            bound = [current(aggregate.__self__, held) for aggregate in self._aggregates]
+            if (
+                bound
+                and not _fast_paths.is_off(_fast_paths.HISTOGRAMS)
+                and all(hasattr(each, name) for each in bound for name in _HISTOGRAM_PARTS)
+            ):
+                added = [_guard.quietly(_prepared, each, rest) for each in bound]
+                ready = [add for add in added if add is not None]
+                if len(ready) == len(bound):
+                    for add in ready:
+                        add()
+                    return
+                _fast_paths.turn_off(_fast_paths.HISTOGRAMS, "a histogram's parts are not as known")
         for amount in rest if isinstance(rest, list) else np.asarray(rest).tolist():
             self.write(amount, 0, None)
 
@@ -219,12 +226,18 @@ class BoundStream:
 
     def _found(self, consumer: Any, storages: Any) -> tuple[list[Any], Any, Sequence[float]] | None:
         found = [
-            _aggregation(match, self._attributes).aggregate
+            (match, aggregation_of(match, self._attributes))
             for storage in storages.values()
             for match in storage._instrument_view_instrument_matches[self._instrument]  # noqa: SLF001 - see the module
         ]
+        if not found:
+            return None
+        aggregates = [
+            Renewed(match, self._attributes).aggregate if is_renewed(match) else own.aggregate
+            for match, own in found
+        ]
         ask = consumer._sdk_config.exemplar_filter.should_sample  # noqa: SLF001 - as above
-        return (found, ask, getattr(found[0].__self__, "_boundaries", ())) if found else None
+        return aggregates, ask, getattr(found[0][1], "_boundaries", ())
 
 
 def _prepared(
@@ -271,14 +284,3 @@ def _summary(
     if not math.isfinite(total):
         raise ValueError("not finite")
     return counts, least, most, total
-
-
-def _aggregation(match: Any, attributes: dict[str, str]) -> Any:
-    """Return the aggregation of a stream, whatever form its key has in this SDK."""
-    if match._view._attribute_keys is not None:  # noqa: SLF001 - a view that drops attributes
-        raise KeyError
-    # The newest is at the end: a stream is looked for when it has just been made.
-    for aggregation in reversed(list(match._attributes_aggregation.values())):  # noqa: SLF001 - see the module
-        if aggregation._attributes == attributes:  # noqa: SLF001 - as above
-            return aggregation
-    raise KeyError

@@ -217,11 +217,13 @@ def forget_parent(provider: MeterProvider) -> None:
     consumer = sdk._measurement_consumer  # noqa: SLF001 - as said above
     consumer._lock = _threads.Lock()  # noqa: SLF001 - as above
     storages = consumer._reader_storages  # noqa: SLF001 - as above
+    limits = "_instrument_class_cardinality_limit"  # from 1.45.2 on
     consumer._reader_storages = {  # noqa: SLF001 - as above
         reader: type(storage)(
             sdk._sdk_config,  # noqa: SLF001 - as above
             reader._instrument_class_temporality,  # noqa: SLF001 - as above
             reader._instrument_class_aggregation,  # noqa: SLF001 - as above
+            *([getattr(storage, limits)] if hasattr(storage, limits) else []),
         )
         for reader, storage in storages.items()
     }
