@@ -32,9 +32,10 @@ test: $(VENV)/.installed-dev  ## Run the quick tests (installs Chromium by apt-g
 	@./tests/install-browser
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not stack" $(ARGS)
 
-test-all: $(VENV)/.installed-dev  ## Run what `make test` and `make test-stack` leave out, with the engines (Chromium, Node by apt-get where root)
+test-all: $(VENV)/.installed-dev  ## Run what `make test` and `make test-stack` leave out, with the engines (Chromium, Node, Java by apt-get where root)
 	@./tests/install-browser
 	@./tests/install-node
+	@./tests/install-kafka
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not stack" $(ARGS)
 	$(MAKE) test-versions ARGS=
 	@$(PYTHON) -m engines.build

@@ -16,7 +16,7 @@ from contextlib import nullcontext
 from importlib import import_module
 from typing import Any
 
-from otelml import _process
+from otelml import _process, _threads
 
 __all__ = ["import_alone"]
 
@@ -40,7 +40,7 @@ def import_alone(names: Iterable[str], wait_s: float) -> None:
     end = time.monotonic() + wait_s
     alone = _begin_alone()
     while not alone and time.monotonic() < end:
-        time.sleep(_PAUSE_S)
+        _threads.sleep(_PAUSE_S)
         alone = _begin_alone()
     try:
         # Never both: a thread that lets nobody fork may be about to import.

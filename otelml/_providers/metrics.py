@@ -181,7 +181,7 @@ class PushReader(MetricReader):
     def _wait_for_next_millisecond(self) -> None:
         """Give no two samples of a series one millisecond: Prometheus refuses the whole request."""
         while time.time_ns() // 1_000_000 == self._collected_ms:
-            time.sleep(0.0005)
+            _threads.sleep(0.0005)
 
     def _receive_metrics(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_: Any
