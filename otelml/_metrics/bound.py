@@ -185,6 +185,7 @@ class BoundStream:
         if len(rest) > 1 and any(isinstance(each.__self__, Renewed) for each in self._aggregates):
             self.write(float(rest[0]), 0, None)  # so that there is one to add to
             rest = rest[1:]
+        as_known = True
         with ExitStack() as held:
             bound = [current(aggregate.__self__, held) for aggregate in self._aggregates]
             if (
@@ -194,11 +195,13 @@ class BoundStream:
             ):
                 added = [_guard.quietly(_prepared, each, rest) for each in bound]
                 ready = [add for add in added if add is not None]
-                if len(ready) == len(bound):
+                as_known = len(ready) == len(bound)
+                if as_known:
                     for add in ready:
                         add()
                     return
-                _fast_paths.turn_off(_fast_paths.HISTOGRAMS, "a histogram's parts are not as known")
+        if not as_known:  # said once no collection waits for us
+            _fast_paths.turn_off(_fast_paths.HISTOGRAMS, "a histogram's parts are not as known")
         for amount in rest if isinstance(rest, list) else np.asarray(rest).tolist():
             self.write(amount, 0, None)
 
